@@ -1,0 +1,116 @@
+// What a Subscription says that matters here, read once from any FHIR version.
+
+import type { ContentLevel, FhirSubscription, FhirVersion } from "../types.ts";
+import { instant, items, member, positiveInteger, text } from "./json.ts";
+import { isFhirJson } from "./media_type.ts";
+import { backport } from "./version.ts";
+
+/** The facts of a Subscription. */
+export interface SubscriptionFacts {
+  readonly status: string;
+  /** Whole seconds since the epoch, rounded down. */
+  readonly endsAt?: number;
+  /** Canonical of the topic; a plain R4 Subscription has a search instead. */
+  readonly topic?: string;
+  readonly content?: ContentLevel;
+  /** Seconds. */
+  readonly heartbeatPeriod?: number;
+  /** Events per notification. */
+  readonly maxCount?: number;
+  /** What no change of status or time would mend: `its channel is not websocket`. */
+  readonly problem?: string;
+}
+
+/** Where each version keeps what; unknown values stay unread. */
+interface Channel {
+  readonly websocket: boolean;
+  readonly topic: unknown;
+  readonly content: unknown;
+  readonly mime: unknown;
+  readonly heartbeatPeriod: unknown;
+  readonly maxCount: unknown;
+}
+
+const CHANNEL_TYPES = "http://terminology.hl7.org/CodeSystem/subscription-channel-type";
+const STATUSES = new Set(["requested", "active", "error"]);
+const LEVELS = new Set<unknown>(["empty", "id-only", "full-resource"]);
+
+/** Reads a Subscription; what is missing or malformed is left out or named in `problem`. */
+export function readSubscription(subscription: FhirSubscription, version: FhirVersion): SubscriptionFacts {
+  const channel = version === "R5" ? readR5(subscription) : readR4(subscription);
+  const end = member(subscription, "end");
+  const endsAt = end === undefined ? undefined : Math.floor(instant(end) / 1000);
+  const topic = text(channel.topic);
+  const heartbeatPeriod = positiveInteger(channel.heartbeatPeriod);
+  const maxCount = positiveInteger(channel.maxCount);
+  const problem = findProblem(channel, endsAt, version);
+  return {
+    status: text(member(subscription, "status")) ?? "unknown",
+    ...(endsAt !== undefined && { endsAt }),
+    ...(topic !== undefined && { topic }),
+    ...(isLevel(channel.content) && { content: channel.content }),
+    ...(heartbeatPeriod !== undefined && { heartbeatPeriod }),
+    ...(maxCount !== undefined && { maxCount }),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+/** Why nobody may bind to it at this moment (milliseconds), or `undefined`. */
+export function whyNotEligible(facts: SubscriptionFacts, now: number): string | undefined {
+  if (facts.problem !== undefined) return facts.problem;
+  if (!STATUSES.has(facts.status)) return `its status is "${facts.status}"`;
+  if (facts.endsAt !== undefined && facts.endsAt * 1000 <= now) return "it has ended";
+  return undefined;
+}
+
+// https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subscription.html
+function readR4(subscription: FhirSubscription): Channel {
+  const channel = member(subscription, "channel");
+  const custom = extension(member(channel, "_type"), "backport-channel-type", "valueCoding");
+  const criteria = text(member(subscription, "criteria"));
+  return {
+    websocket: custom === undefined ? member(channel, "type") === "websocket" : isWebsocketCoding(custom),
+    topic: criteria !== undefined && /^[a-z][a-z0-9+.-]*:/i.test(criteria) ? criteria : undefined,
+    content: extension(member(channel, "_payload"), "backport-payload-content", "valueCode"),
+    mime: member(channel, "payload"),
+    heartbeatPeriod: extension(channel, "backport-heartbeat-period", "valueUnsignedInt"),
+    maxCount: extension(channel, "backport-max-count", "valuePositiveInt"),
+  };
+}
+
+// https://hl7.org/fhir/R5/subscription.html
+function readR5(subscription: FhirSubscription): Channel {
+  return {
+    websocket: isWebsocketCoding(member(subscription, "channelType")),
+    topic: member(subscription, "topic"),
+    content: member(subscription, "content"),
+    mime: member(subscription, "contentType"),
+    heartbeatPeriod: member(subscription, "heartbeatPeriod"),
+    maxCount: member(subscription, "maxCount"),
+  };
+}
+
+function extension(element: unknown, name: string, value: string): unknown {
+  const url = backport(name);
+  return member(items(member(element, "extension")).find((one) => member(one, "url") === url), value);
+}
+
+/** The official R5 examples name no system. */
+function isWebsocketCoding(coding: unknown): boolean {
+  const system = member(coding, "system");
+  return member(coding, "code") === "websocket" && (system === undefined || system === CHANNEL_TYPES);
+}
+
+function isLevel(content: unknown): content is ContentLevel {
+  return LEVELS.has(content);
+}
+
+function findProblem(channel: Channel, endsAt: number | undefined, version: FhirVersion): string | undefined {
+  if (!channel.websocket) return "its channel is not websocket";
+  if (channel.mime !== undefined && !(typeof channel.mime === "string" && isFhirJson(channel.mime, version))) {
+    return `its payload is not JSON of FHIR ${version}`;
+  }
+  if (channel.content !== undefined && !isLevel(channel.content)) return "its content level is not known";
+  if (Number.isNaN(endsAt)) return "its end is not an instant";
+  return undefined;
+}

@@ -1,0 +1,81 @@
+// From the ids that were asked for to what the token will say.
+
+import { BindingError } from "../errors.ts";
+import { isIssue, judgeSubscription, refusalOf } from "../fhir/eligibility.ts";
+import { isFhirId, member } from "../fhir/json.ts";
+import type { AskedId } from "../fhir/parameters.ts";
+import { askHost, clock } from "../host.ts";
+import { MAX_IDS } from "../token/grant.ts";
+import type { BindingGrant, BindingTokenContext, Caller, FhirSubscription } from "../types.ts";
+
+/**
+ * Reads and judges the Subscriptions. Asked for by id it is all or nothing; of all the caller's, those that nobody
+ * could bind to are skipped.
+ *
+ * @throws {BindingError} `id-required`, `not-found`, `not-eligible`, `forbidden`, `unavailable`.
+ */
+export async function readGrant(
+  asked: readonly AskedId[],
+  caller: Caller,
+  ctx: BindingTokenContext,
+): Promise<BindingGrant> {
+  const listed = asked.length === 0 ? await list(caller, ctx) : undefined;
+  const wanted = listed === undefined ? asked : [...listed.keys()].map((id) => ({ id }));
+  const ids = wanted.map(({ id }) => id);
+  // Before the Subscriptions: what is revoked while they are read then counts as later than the token.
+  const draft = { audience: ctx.base, caller, subscriptions: ids };
+  const generations = await askHost(ctx, "sign", () => ctx.tokens.generations?.(draft));
+  const now = clock(ctx);
+  const found = await findAll(ids, listed, generations !== undefined, caller, ctx);
+
+  const judged = ids.map((id, n) => judgeSubscription(id, found[n], ctx.fhirVersion, now));
+  const issues = judged.flatMap((one, n) => isIssue(one) ? [{ ...one, ...where(wanted[n]) }] : []);
+  if (listed === undefined && issues.length > 0) throw refusalOf(issues);
+
+  const covered = ids.flatMap((id, n) => {
+    const facts = judged[n];
+    return facts === undefined || isIssue(facts) ? [] : [{ id, endsAt: facts.endsAt ?? Infinity, n }];
+  });
+  if (covered.length === 0) throw new BindingError("not-eligible", "There is no websocket Subscription to bind");
+  const issuedAt = Math.floor(now / 1000);
+  return {
+    id: crypto.randomUUID(),
+    audience: ctx.base,
+    caller,
+    subscriptions: covered.map(({ id }) => id),
+    issuedAt,
+    expiresAt: Math.min(issuedAt + (ctx.tokenLifetime ?? 3600), ...covered.map(({ endsAt }) => endsAt)),
+    ...(generations && { generations: [generations[0] ?? 0, ...covered.map(({ n }) => generations[n + 1] ?? 0)] }),
+  };
+}
+
+function where(asked: AskedId | undefined): Pick<AskedId, "expression"> {
+  return asked?.expression === undefined ? {} : { expression: asked.expression };
+}
+
+/** The caller's Subscriptions by id. */
+async function list(caller: Caller, ctx: BindingTokenContext): Promise<ReadonlyMap<string, FhirSubscription>> {
+  if (ctx.subscriptions.list === undefined) throw new BindingError("id-required");
+  const limit = ctx.maxIds ?? MAX_IDS;
+  const subscriptions = await askHost(ctx, "list", () => ctx.subscriptions.list?.(caller, limit) ?? []);
+  const named = subscriptions.flatMap((one) => {
+    const id = member(one, "id");
+    return isFhirId(id) ? [[id, one] as const] : [];
+  });
+  return new Map(named.slice(0, limit));
+}
+
+/** Each Subscription as it is after the generations were read; a list from before is read again. */
+async function findAll(
+  ids: readonly string[],
+  listed: ReadonlyMap<string, FhirSubscription> | undefined,
+  again: boolean,
+  caller: Caller,
+  ctx: BindingTokenContext,
+): Promise<readonly (FhirSubscription | undefined)[]> {
+  if (listed !== undefined) {
+    const current = again ? await list(caller, ctx) : listed;
+    return ids.map((id) => current.get(id));
+  }
+  return await Promise.all(ids.map((id) => askHost(ctx, "read", () => ctx.subscriptions.read(id, caller))));
+}

@@ -1,0 +1,122 @@
+// The operation: https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-get-ws-binding-token.html
+
+import { BindingError } from "../errors.ts";
+import { bindingTokenParameters } from "../fhir/parameters.ts";
+import { askHost, askRate, report, who } from "../host.ts";
+import { checkChallenge, checkCount, checkEndpoint, checkWebsocketUrl } from "../setup.ts";
+import { isBearerText, MAX_IDS, MAX_TOKEN_LENGTH } from "../token/grant.ts";
+import type { BindingGrant, BindingTokenContext, Caller } from "../types.ts";
+import { readGrant } from "./grant.ts";
+import { readAccept, readCall, readIds } from "./request.ts";
+import { errorResponse, resourceResponse } from "./response.ts";
+
+/**
+ * Answers `Subscription/$get-ws-binding-token` and `Subscription/[id]/$get-ws-binding-token`, by GET, HEAD or POST:
+ * `Parameters` with `token`, `expiration`, `subscription` per covered id and `websocket-url`, or an OperationOutcome.
+ * Every answer is `Cache-Control: no-store`. OPTIONS (CORS) is the host's, before it.
+ *
+ * [Operation definition](https://hl7.org/fhir/R5/subscription-operation-get-ws-binding-token.html)
+ *
+ * @param request Any Fetch request; one for another path is answered 404.
+ * @param ctx The base that answers and the host's callbacks. The same object serves every request.
+ * @throws {TypeError} or {RangeError} when `ctx` cannot work, never for what a client sent.
+ *
+ * @example
+ * ```ts
+ * import { createJwtSigner, handleGetWsBindingToken } from "@fhir-ws/binding";
+ *
+ * const base = "https://example.org/fhir/R5";
+ * const tokens = await createJwtSigner({ sign: { kid: "k1", key: crypto.getRandomValues(new Uint8Array(32)) } });
+ * const subscription = { resourceType: "Subscription", id: "s1", status: "active", channelType: { code: "websocket" } } as const;
+ *
+ * const response = await handleGetWsBindingToken(new Request(`${base}/Subscription/s1/$get-ws-binding-token`), {
+ *   base,
+ *   fhirVersion: "R5",
+ *   tokens,
+ *   subscriptions: { read: (id, caller) => id === "s1" && caller.id === "alice" ? subscription : undefined },
+ *   sockets: { websocketUrl: "wss://example.org/ws" },
+ *   authenticate: () => ({ id: "alice" }),
+ * });
+ * if (response.status !== 200) throw new Error("unreachable");
+ * ```
+ */
+export async function handleGetWsBindingToken(request: Request, ctx: BindingTokenContext): Promise<Response> {
+  checkContext(ctx);
+  let caller: Caller | undefined;
+  try {
+    const call = readCall(request);
+    const type = readAccept(request, call, ctx.fhirVersion);
+    caller = await authenticate(request, ctx);
+    await checkEnabled(caller, ctx);
+    await askRate(ctx, caller, "issue");
+    const asked = await readIds(request, call, {
+      maxIds: ctx.maxIds ?? MAX_IDS,
+      maxBodySize: ctx.maxBodySize ?? 65536,
+      version: ctx.fhirVersion,
+    });
+    const grant = await readGrant(asked, caller, ctx);
+    const websocketUrl = await findWebsocketUrl(request, caller, ctx);
+    const token = call.method === "HEAD" ? "" : await sign(grant, ctx);
+    const parameters = bindingTokenParameters(token, grant.expiresAt, grant.subscriptions, websocketUrl);
+    return resourceResponse(parameters, { method: call.method, type });
+  } catch (error) {
+    return refuse(error, request, caller, ctx);
+  }
+}
+
+async function authenticate(request: Request, ctx: BindingTokenContext): Promise<Caller> {
+  const caller = await askHost(ctx, "authenticate", () => ctx.authenticate(request));
+  if (caller) return caller;
+  throw new BindingError(request.headers.has("authorization") ? "login-refused" : "login-required");
+}
+
+async function checkEnabled(caller: Caller, ctx: BindingTokenContext): Promise<void> {
+  if (ctx.isEnabled === undefined) return;
+  const enabled = await askHost(ctx, "enabled", () => ctx.isEnabled?.(caller) ?? false);
+  if (!enabled) throw new BindingError("not-enabled");
+}
+
+async function findWebsocketUrl(request: Request, caller: Caller, ctx: BindingTokenContext): Promise<string> {
+  const { websocketUrl, allowInsecure } = ctx.sockets;
+  if (typeof websocketUrl === "string") return websocketUrl;
+  return await askHost(ctx, "url", () => checkWebsocketUrl(websocketUrl(request, caller), allowInsecure));
+}
+
+async function sign(grant: BindingGrant, ctx: BindingTokenContext): Promise<string> {
+  const token = await askHost(ctx, "sign", () => ctx.tokens.sign(grant));
+  if (token.length > MAX_TOKEN_LENGTH) throw new BindingError("too-many-ids");
+  if (!isBearerText(token)) throw new TypeError("Cannot issue a token: it holds characters that no frame could carry");
+  report(ctx, {
+    type: "issued",
+    caller: who(grant.caller),
+    token: grant.id,
+    subscriptions: grant.subscriptions,
+    expiresAt: grant.expiresAt,
+  });
+  return token;
+}
+
+function refuse(cause: unknown, request: Request, caller: Caller | undefined, ctx: BindingTokenContext): Response {
+  if (!(cause instanceof BindingError)) report(ctx, { type: "error", during: "internal", cause });
+  const error = cause instanceof BindingError ? cause : new BindingError("internal");
+  report(ctx, { type: "refused", code: error.code, ...(caller && { caller: who(caller) }) });
+  return errorResponse(error, request.method, ctx.challenge ?? "Bearer");
+}
+
+/** Seconds of a year: far beyond it lie dates that FHIR cannot write. */
+const MAX_LIFETIME = 31_536_000;
+
+/** Contexts that were found to be in order. */
+const checked = new WeakSet<BindingTokenContext>();
+
+function checkContext(ctx: BindingTokenContext): void {
+  if (checked.has(ctx)) return;
+  checkEndpoint(ctx);
+  const { websocketUrl, allowInsecure } = ctx.sockets;
+  if (typeof websocketUrl === "string") checkWebsocketUrl(websocketUrl, allowInsecure);
+  checkChallenge(ctx.challenge);
+  checkCount("tokenLifetime", ctx.tokenLifetime, MAX_LIFETIME);
+  checkCount("maxBodySize", ctx.maxBodySize);
+  checkCount("maxIds", ctx.maxIds, MAX_IDS);
+  checked.add(ctx);
+}

@@ -1,0 +1,50 @@
+// What a call is answered with.
+
+import { type BindingError, errorRow } from "../errors.ts";
+import { operationOutcome } from "../fhir/outcome.ts";
+import type { FhirResource } from "../types.ts";
+
+/** How errors are sent: in the formal type, whatever was acceptable. */
+export const FHIR_JSON = "application/fhir+json";
+
+/** A resource, or for HEAD its headers alone. Tokens and refusals are never to be kept by a cache. */
+export function resourceResponse(
+  resource: FhirResource,
+  { method, status = 200, type = FHIR_JSON, headers = {} }: {
+    readonly method: string;
+    readonly status?: number;
+    readonly type?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Response {
+  return new Response(method === "HEAD" ? null : JSON.stringify(resource), {
+    status,
+    headers: { "content-type": `${type}; charset=utf-8`, "cache-control": "no-store", ...headers },
+  });
+}
+
+/** The row of the error, with the headers that HTTP wants beside its status. */
+export function errorResponse(error: BindingError, method: string, challenge: string): Response {
+  return resourceResponse(operationOutcome(error.issues), {
+    method,
+    status: errorRow(error.code).status,
+    headers: errorHeaders(error, challenge),
+  });
+}
+
+function errorHeaders(error: BindingError, challenge: string): Record<string, string> {
+  switch (error.code) {
+    case "login-required":
+      return { "www-authenticate": challenge };
+    case "login-refused": // RFC 6750 §3.1
+      return { "www-authenticate": `${challenge}${challenge.includes("=") ? "," : ""} error="invalid_token"` };
+    case "method-not-allowed":
+      return { allow: "GET, HEAD, POST" };
+    case "throttled": {
+      const seconds = String(error.retryAfter ?? 1);
+      return { "retry-after": seconds, "ratelimit": `"default";r=0;t=${seconds}` };
+    }
+    default:
+      return {};
+  }
+}

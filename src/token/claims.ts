@@ -1,0 +1,85 @@
+// The claims of a binding token, to and from a grant.
+
+import { isFhirId } from "../fhir/json.ts";
+import type { BindingGrant, Caller } from "../types.ts";
+
+/** RFC 7519 §4.1, and four of our own. */
+export interface Claims {
+  readonly iss: string;
+  readonly aud: string;
+  readonly sub: string;
+  readonly iat: number;
+  readonly nbf?: number;
+  readonly exp: number;
+  readonly jti: string;
+  readonly tenant?: string;
+  readonly claims?: NonNullable<Caller["claims"]>;
+  readonly subscriptions: readonly string[];
+  readonly generations?: readonly number[];
+}
+
+/** The JSON of a grant, in ASCII. */
+export function writeClaims(grant: BindingGrant, issuer: string): string {
+  const { caller } = grant;
+  return asciiJson(
+    {
+      iss: issuer,
+      aud: grant.audience,
+      sub: caller.id,
+      iat: grant.issuedAt,
+      exp: grant.expiresAt,
+      jti: grant.id,
+      tenant: caller.tenant,
+      claims: caller.claims,
+      subscriptions: grant.subscriptions,
+      generations: grant.generations,
+    } satisfies { [name in keyof Claims]: unknown },
+  );
+}
+
+/**
+ * Claims as they were written, or `undefined`. Whatever does not come back the same from writing it again, such as a
+ * member that stands twice, is not ours.
+ */
+export function parseClaims(text: string): Claims | undefined {
+  try {
+    const claims: unknown = JSON.parse(text);
+    return isClaims(claims) && asciiJson(claims) === text ? claims : undefined;
+  } catch {
+    return undefined; // not JSON, or nested too deeply to be written again: not ours either way
+  }
+}
+
+/** What the claims grant. */
+export function grantOfClaims(claims: Claims): BindingGrant {
+  return {
+    id: claims.jti,
+    audience: claims.aud,
+    caller: {
+      id: claims.sub,
+      ...(claims.tenant !== undefined && { tenant: claims.tenant }),
+      ...(claims.claims !== undefined && { claims: claims.claims }),
+    },
+    subscriptions: claims.subscriptions,
+    issuedAt: claims.iat,
+    expiresAt: claims.exp,
+    ...(claims.generations !== undefined && { generations: claims.generations }),
+  };
+}
+
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function isClaims(value: unknown): value is Claims {
+  const { iss, aud, sub, iat, nbf, exp, jti, tenant, claims, subscriptions, generations } = Object(value);
+  return [iss, aud, sub, jti].every((one) => typeof one === "string") &&
+    [iat, exp, nbf ?? 0].every(Number.isSafeInteger) &&
+    (tenant === undefined || typeof tenant === "string") &&
+    (claims === undefined || (typeof claims === "object" && claims !== null)) &&
+    Array.isArray(subscriptions) && subscriptions.length > 0 && subscriptions.every(isFhirId) &&
+    (generations === undefined || (Array.isArray(generations) && generations.every(Number.isSafeInteger)));
+}

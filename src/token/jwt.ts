@@ -1,0 +1,135 @@
+// Binding tokens as JWTs: RFC 7519 in the compact form of RFC 7515 §7.1.
+
+import { BindingError } from "../errors.ts";
+import { checkCount } from "../setup.ts";
+import type { BindingGrant, JwtSignerOptions, SigningKey, TokenSigner } from "../types.ts";
+import { decodeBase64url, decodeToLatin1, encodeAscii, encodeBase64url } from "./base64url.ts";
+import { type Claims, grantOfClaims, parseClaims, writeClaims } from "./claims.ts";
+import { MAX_TOKEN_LENGTH } from "./grant.ts";
+import { readKey, type ReadyKey } from "./keys.ts";
+import { createRevocableSigner, createStatelessSigner, type RevocableSigner, type TokenFormat } from "./signer.ts";
+
+/** `typ` of every token, so that it is of no use as any other JWT: RFC 8725 §3.11. */
+const TYPE = "fhir-ws-binding+jwt";
+
+/** The public keys of a signer, for another party that has to verify its tokens. RFC 7517 §5. */
+export interface JwtKeySet {
+  /** Empty when all keys are secrets. Never publish it in the JWKS of an OAuth server. */
+  readonly jwks: { readonly keys: readonly JsonWebKey[] };
+}
+
+type Stored = JwtSignerOptions & Required<Pick<JwtSignerOptions, "store">>;
+
+/**
+ * A signer of JWTs by WebCrypto: HS, RS, PS and ES 256, 384, 512, and EdDSA with Ed25519. The key says which; a
+ * token cannot. Give it a key of its own: one that signs anything else would let those tokens be tried here.
+ *
+ * With a `store` tokens can be revoked, and with `singleUse` each binds once; without one they live until they expire.
+ * To rotate, make the new key `sign` and move the old one to `verify` until its last token has expired.
+ *
+ * A token is accepted only in the very form in which it is written: this header, these claims, compact JSON in ASCII.
+ *
+ * @throws {TypeError} when a key is weak (an HMAC secret shorter than its hash, RSA under 2048 bits), unfit or unknown
+ * to WebCrypto, when two keys share a `kid`, or when `singleUse` is set without a `store`.
+ *
+ * @example
+ * ```ts
+ * import { createJwtSigner } from "@fhir-ws/binding";
+ *
+ * const { privateKey, publicKey } = await crypto.subtle.generateKey({ name: "Ed25519" }, true, ["sign", "verify"]) as CryptoKeyPair;
+ * const signer = await createJwtSigner({ sign: { kid: "2026-11", key: { privateKey, publicKey } } });
+ *
+ * const now = Math.floor(Date.now() / 1000);
+ * const token = await signer.sign({
+ *   id: crypto.randomUUID(),
+ *   audience: "https://example.org/fhir/R5",
+ *   caller: { id: "alice" },
+ *   subscriptions: ["s1"],
+ *   issuedAt: now,
+ *   expiresAt: now + 3600,
+ * });
+ * const grant = await signer.verify(token);
+ * if (grant.caller.id !== "alice") throw new Error("unreachable");
+ * ```
+ */
+export function createJwtSigner(options: Stored): Promise<RevocableSigner & JwtKeySet>;
+export function createJwtSigner(
+  options: Omit<JwtSignerOptions, "store" | "singleUse">,
+): Promise<Pick<TokenSigner, "sign" | "verify"> & JwtKeySet>;
+export async function createJwtSigner(options: JwtSignerOptions): Promise<TokenSigner & JwtKeySet> {
+  const { sign, verify = [], store, singleUse = false } = options;
+  if (singleUse && store === undefined) throw new TypeError("Cannot make tokens single-use: there is no store");
+  checkCount("maxLifetime", options.maxLifetime);
+  if (options.clockSkew !== 0) checkCount("clockSkew", options.clockSkew);
+  const keys = await readKeys([sign, ...verify]);
+  const format = createJwtFormat(keys, options);
+  const signer = store === undefined ? createStatelessSigner(format) : createRevocableSigner(format, store, singleUse);
+  return { ...signer, jwks: { keys: keys.flatMap(({ jwk }) => jwk === undefined ? [] : [jwk]) } };
+}
+
+async function readKeys(keys: readonly SigningKey[]): Promise<ReadyKey[]> {
+  const kids = keys.map(({ kid }) => kid);
+  const twice = kids.find((kid, n) => kids.indexOf(kid) !== n);
+  if (twice !== undefined) throw new TypeError(`Cannot use key "${twice}": another one has its kid`);
+  return await Promise.all(keys.map(readKey));
+}
+
+function createJwtFormat(keys: readonly ReadyKey[], options: JwtSignerOptions): TokenFormat {
+  const { issuer, maxLifetime = 86400, clockSkew = 5 } = options;
+  const known = keys.map((key) => ({ ...key, prefix: prefixOf(key) }));
+  const [key] = known;
+  if (key?.signing === undefined) throw new TypeError(`Cannot sign with key "${key?.kid}": it can only verify`);
+  const { signing, algorithm, prefix } = key;
+
+  return {
+    async write(grant: BindingGrant): Promise<string> {
+      if (grant.expiresAt - grant.issuedAt > maxLifetime) {
+        throw new RangeError(`Cannot sign a token: it would live longer than ${maxLifetime} seconds`);
+      }
+      const input = prefix + encodeAscii(writeClaims(grant, issuer ?? grant.audience));
+      const signature = await crypto.subtle.sign(algorithm.parameters, signing, bytesOf(input));
+      return `${input}.${encodeBase64url(new Uint8Array(signature))}`;
+    },
+
+    async read(token: string, now: number): Promise<BindingGrant> {
+      const claims = await verified(token, known);
+      const latest = Math.floor(now / 1000) + clockSkew;
+      const isGood = claims !== undefined && claims.iss === (issuer ?? claims.aud) && claims.iat <= latest &&
+        (claims.nbf ?? claims.iat) <= latest && claims.exp - claims.iat <= maxLifetime;
+      if (!isGood) throw new BindingError("token-unknown");
+      if (!(now < claims.exp * 1000)) throw new BindingError("token-expired");
+      return grantOfClaims(claims);
+    },
+  };
+}
+
+/** A key with what begins each of its tokens. */
+interface KnownKey extends ReadyKey {
+  readonly prefix: string;
+}
+
+/** The claims of a token whose signature is right. */
+async function verified(token: string, keys: readonly KnownKey[]): Promise<Claims | undefined> {
+  if (typeof token !== "string" || token.length > MAX_TOKEN_LENGTH) return undefined; // before anything is looked at
+  // Our tokens begin with one of the headers that our keys write: nothing in a token chooses how it is verified.
+  const key = keys.find(({ prefix }) => token.startsWith(prefix));
+  const end = token.lastIndexOf(".");
+  const signature = decodeBase64url(token.slice(end + 1));
+  if (key === undefined || signature === undefined) return undefined;
+  const { parameters } = key.algorithm;
+  const verifying = crypto.subtle.verify(parameters, key.verifying, signature, bytesOf(token.slice(0, end)));
+  // Read while another thread verifies, which takes longer; none of it counts unless the signature is good.
+  const payload = decodeToLatin1(token.slice(key.prefix.length, end));
+  const claims = payload === undefined ? undefined : parseClaims(payload);
+  return await verifying ? claims : undefined;
+}
+
+function prefixOf({ kid, algorithm }: ReadyKey): string {
+  return `${encodeBase64url(bytesOf(JSON.stringify({ alg: algorithm.alg, typ: TYPE, kid })))}.`;
+}
+
+const encoder = new TextEncoder();
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text) as Uint8Array<ArrayBuffer>; // older DOM types do not say whose buffer it is
+}
