@@ -1,0 +1,223 @@
+// A bind, step by step: https://hl7.org/fhir/uv/subscriptions-backport/channels.html#websockets
+
+import { BindingError } from "../errors.ts";
+import { callerSubject, subscriptionKey, subscriptionSubject, tokenSubject } from "../event/key.ts";
+import { isIssue, judgeSubscription, refusalOf } from "../fhir/eligibility.ts";
+import { askHost, askRate, clock, report, who } from "../host.ts";
+import { readVisible, type VerifiedBinding, verifyBinding } from "../token/verify.ts";
+import type { BindingGrant, Caller, FhirSubscription } from "../types.ts";
+import { adopt, freshRead, refresh } from "./access.ts";
+import { Binding, settleExpiry } from "./binding.ts";
+import { readHeads } from "./heads.ts";
+import type { Command } from "./protocol.ts";
+import type { SocketDialect } from "./rendering.ts";
+import { recheckTokens } from "./revocation.ts";
+import type { Session } from "./session.ts";
+import { startBindings } from "./start.ts";
+import { type BindAttempt, type BinderState, type BoundToken, enter } from "./state.ts";
+import { tailOf } from "./unbind.ts";
+
+/** A bind that has been verified, and when its Subscriptions began to be read (milliseconds). */
+interface Accepted extends VerifiedBinding {
+  readonly checkedAt: number;
+}
+
+/** How a bind was asked for. */
+interface Manner {
+  readonly dialect: SocketDialect;
+  readonly tail: string;
+  readonly since?: ReadonlyMap<string, number>;
+}
+
+/** Times that a bind is verified anew because what it rests on has changed meanwhile. */
+const TRIES = 10;
+
+/**
+ * Binds what a token covers.
+ *
+ * @throws {BindingError} for every refusal; nothing is bound then, and the token is not used up.
+ */
+export async function bind(state: BinderState, session: Session, command: Command & { type: "bind" }): Promise<void> {
+  const verify = () => verifyBinding(command.token, state.settings);
+  const manner = {
+    dialect: command.dialect,
+    tail: tailOf(command.token),
+    ...(command.since && { since: command.since }),
+  };
+  await bindVerified(state, session, manner, verify, (grant) => redeem(state, session, grant));
+}
+
+/**
+ * Binds a Subscription to a socket whose upgrade request authorised it: R4's own protocol, without a token.
+ * https://hl7.org/fhir/R4/subscription.html#channels
+ *
+ * @throws {BindingError}
+ */
+export async function bindLegacy(state: BinderState, session: Session, id: string): Promise<void> {
+  const caller = session.legacyCaller;
+  if (caller === undefined) throw new BindingError("forbidden");
+  const manner = { dialect: "legacy" as const, tail: `bind ${id}` };
+  await bindVerified(state, session, manner, () => verifyLegacy(state, id, caller), () => {});
+}
+
+async function verifyLegacy(state: BinderState, id: string, caller: Caller): Promise<VerifiedBinding> {
+  const { settings } = state;
+  const draft = { audience: settings.base, caller, subscriptions: [id] };
+  const generations = await askHost(settings, "verify", () => settings.tokens.generations?.(draft));
+  const now = clock(settings);
+  const subscription = await readVisible(id, caller, settings);
+  const judged = judgeSubscription(id, subscription, settings.fhirVersion, now);
+  if (subscription === undefined || isIssue(judged)) throw refusalOf(isIssue(judged) ? [judged] : []);
+  const issuedAt = Math.floor(now / 1000);
+  const expiresAt = issuedAt + (settings.legacy?.lifetime ?? 3600);
+  const grant = { ...draft, id: crypto.randomUUID(), issuedAt, expiresAt, ...(generations && { generations }) };
+  return { grant, subscriptions: [subscription], refused: [] };
+}
+
+async function bindVerified(
+  state: BinderState,
+  session: Session,
+  manner: Manner,
+  verify: () => Promise<VerifiedBinding>,
+  redeem: (grant: BindingGrant) => Promise<void> | void,
+): Promise<void> {
+  await state.bus.listening();
+  const attempt: BindAttempt = { seen: new Set() };
+  state.attempts.add(attempt);
+  try {
+    const accepted = await accept(state, session, verify, attempt);
+    if (session.over) return;
+    await redeem(accepted.grant);
+    if (session.over) return;
+    const bindings = register(state, session, manner, accepted);
+    // From here on messages reach the bindings themselves; those that came during the redeem are made up for.
+    if (isTouched(attempt, accepted.grant)) await makeUp(state, session, bindings);
+    await activate(state, bindings);
+    await startBindings(state, bindings);
+    if (accepted.refused.length > 0) session.tell(accepted.refused);
+  } finally {
+    state.attempts.delete(attempt);
+  }
+}
+
+/** Verifies until nothing that it rests on has changed on the way. Everything that may refuse is in here. */
+async function accept(
+  state: BinderState,
+  session: Session,
+  verify: () => Promise<VerifiedBinding>,
+  attempt: BindAttempt,
+): Promise<Accepted> {
+  for (let n = 0; n < TRIES; n++) {
+    attempt.seen.clear();
+    const checkedAt = clock(state.settings);
+    const verified = await verify();
+    const { grant, subscriptions } = verified;
+    checkCaller(session, grant.caller);
+    if (n === 0) await askRate(state.settings, grant.caller, "bind");
+    checkLimits(state, session, grant.caller, subscriptions);
+    // A log that is down refuses here, before a single-use token is used up.
+    if (state.settings.tokens.redeem) await readHeads(state, keysOf(state, grant));
+    if (grant.expiresAt * 1000 <= clock(state.settings)) throw new BindingError("token-expired");
+    if (!isTouched(attempt, grant)) return { ...verified, checkedAt };
+  }
+  throw new BindingError("unavailable");
+}
+
+function checkCaller(session: Session, caller: Caller): void {
+  if (session.caller === undefined || callerSubject(session.caller) === callerSubject(caller)) return;
+  throw new BindingError("other-caller");
+}
+
+function checkLimits(
+  state: BinderState,
+  session: Session,
+  caller: Caller,
+  subscriptions: readonly FhirSubscription[],
+): void {
+  const { bindingsPerSocket, socketsPerCaller } = state.settings.limits;
+  const more = subscriptions.filter(({ id = "" }) => !session.bindings.has(id)).length;
+  const sockets = session.caller === undefined ? (state.callers.get(callerSubject(caller))?.size ?? 0) + 1 : 0;
+  if (session.bindings.size + more > bindingsPerSocket || sockets > socketsPerCaller) {
+    throw new BindingError("too-many-bindings");
+  }
+}
+
+/** Redeems as the same attempt until the outcome is known: an answer that was lost does not burn the token. */
+async function redeem({ settings }: BinderState, session: Session, grant: BindingGrant): Promise<void> {
+  if (settings.tokens.redeem === undefined) return;
+  const attempts = session.attempts ??= new Map();
+  const attempt = attempts.get(grant.id) ?? crypto.randomUUID();
+  attempts.set(grant.id, attempt);
+  try {
+    await askHost(settings, "redeem", () => settings.tokens.redeem?.(grant, attempt));
+  } catch (error) {
+    if (error instanceof BindingError && error.code === "unavailable") throw error;
+    attempts.delete(grant.id);
+    throw error;
+  }
+  attempts.delete(grant.id);
+}
+
+/** Makes or renews the bindings; a renewal extends and never shortens, and keeps its place in the log. */
+function register(state: BinderState, session: Session, manner: Manner, accepted: Accepted): Binding[] {
+  const { grant, subscriptions, checkedAt } = accepted;
+  const token: BoundToken = { grant, tail: manner.tail };
+  session.accepted(grant.caller);
+  session.tokens = [...session.tokens.filter(({ tail }) => tail !== token.tail), token];
+  return subscriptions.flatMap((subscription) => {
+    const { id } = subscription;
+    if (id === undefined) return [];
+    const key = subscriptionKey(state.settings.base, grant.caller.tenant, id);
+    const read = freshRead(state, subscription, checkedAt);
+    const access = enter(state, key, id, grant.caller, read);
+    if (access.checkedAt < checkedAt) adopt(state, access, read);
+    const known = session.bindings.get(id);
+    const binding = known ?? new Binding(session, access, manner.dialect);
+    session.bindings.set(id, binding);
+    move(binding, access);
+    binding.dialect = manner.dialect;
+    binding.awaitsHandshake = true;
+    binding.since ??= manner.since?.get(id);
+    binding.tokens = [...binding.tokens.filter(({ tail }) => tail !== token.tail), token];
+    settleExpiry(state, binding);
+    const renewed = known !== undefined;
+    report(state.settings, { type: "bound", caller: who(grant.caller), token: grant.id, subscription: id, renewed });
+    return [binding];
+  });
+}
+
+/** What the newest token's caller may see is what counts. */
+function move(binding: Binding, access: Binding["access"]): void {
+  const before = binding.access;
+  binding.access = access;
+  access.bindings.add(binding);
+  if (before === access) return;
+  before.bindings.delete(binding);
+  if (before.bindings.size === 0) before.watched.accesses.delete(before.name);
+}
+
+async function makeUp(state: BinderState, session: Session, bindings: readonly Binding[]): Promise<void> {
+  await recheckTokens(state, [session]);
+  await Promise.all(bindings.filter(({ ended }) => !ended).map(({ access }) => refresh(state, access)));
+}
+
+/** A refresh asks the host to activate what is still `requested`. */
+async function activate(state: BinderState, bindings: readonly Binding[]): Promise<void> {
+  if (state.settings.subscriptions.activate === undefined) return;
+  const requested = bindings.filter(({ ended, access }) => !ended && access.facts.status === "requested");
+  await Promise.all(requested.map(({ access }) => refresh(state, access)));
+}
+
+function isTouched(attempt: BindAttempt, grant: BindingGrant): boolean {
+  if (attempt.seen.size === 0) return false;
+  const { id, audience, caller, subscriptions } = grant;
+  const names = subscriptions.flatMap((one) => [
+    subscriptionKey(audience, caller.tenant, one),
+    subscriptionSubject(audience, caller.tenant, one),
+  ]);
+  return [tokenSubject(id), callerSubject(caller), ...names].some((name) => attempt.seen.has(name));
+}
+
+function keysOf(state: BinderState, { caller, subscriptions }: BindingGrant): string[] {
+  return subscriptions.map((id) => subscriptionKey(state.settings.base, caller.tenant, id));
+}

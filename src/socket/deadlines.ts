@@ -1,0 +1,116 @@
+// All timers of all sockets: one, armed only while something is due.
+
+/** Something that happens at a time; it is its own node of the heap, so that moving it costs no memory. */
+export interface Due {
+  /** Milliseconds since the epoch; set by `Deadlines` alone. */
+  dueAt: number;
+  /** Its place in the heap, -1 outside. */
+  place: number;
+  /** Called once its time has come, out of the heap by then. Must not throw. */
+  due(now: number): void;
+}
+
+/** What is due when. */
+export interface Deadlines {
+  /** Puts it in, or moves it; `Infinity` takes it out. */
+  set(due: Due, at: number): void;
+  clear(due: Due): void;
+}
+
+/**
+ * The longest sleep in milliseconds. Deadlines are told by the wall clock, timers by another: when somebody sets the
+ * clock, this is how late anything can be.
+ */
+const LONGEST_SLEEP = 1000;
+
+/** A binary heap under one timer. `afterTick` is called when all that was due has been done. */
+export function createDeadlines(now: () => number, afterTick: () => void): Deadlines {
+  const heap: Due[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let wakesAt = Infinity;
+
+  function arm(): void {
+    const first = heap[0];
+    if (first === undefined) {
+      clearTimeout(timer);
+      wakesAt = Infinity;
+      return;
+    }
+    const current = now();
+    const at = Math.min(first.dueAt, current + LONGEST_SLEEP);
+    // A clock that was set back leaves `wakesAt` too far away.
+    if (wakesAt <= at && wakesAt >= current) return;
+    clearTimeout(timer);
+    wakesAt = at;
+    timer = setTimeout(tick, Math.max(0, Math.ceil(at - current)));
+  }
+
+  function tick(): void {
+    wakesAt = Infinity;
+    const current = now();
+    for (let first = heap[0]; first !== undefined && first.dueAt <= current; first = heap[0]) {
+      remove(heap, first);
+      first.due(current);
+    }
+    afterTick();
+    arm();
+  }
+
+  return {
+    set(due, at) {
+      if (due.dueAt === at && due.place >= 0) return;
+      if (due.place >= 0) remove(heap, due);
+      due.dueAt = at;
+      if (at !== Infinity) insert(heap, due);
+      arm();
+    },
+    clear(due) {
+      if (due.place < 0) return;
+      remove(heap, due);
+      arm();
+    },
+  };
+}
+
+function insert(heap: Due[], due: Due): void {
+  due.place = heap.length;
+  heap.push(due);
+  rise(heap, due);
+}
+
+function remove(heap: Due[], due: Due): void {
+  const last = heap.pop();
+  if (last !== undefined && last !== due) {
+    put(heap, last, due.place);
+    rise(heap, last);
+    sink(heap, last);
+  }
+  due.place = -1;
+}
+
+function put(heap: Due[], due: Due, place: number): void {
+  heap[place] = due;
+  due.place = place;
+}
+
+function rise(heap: Due[], due: Due): void {
+  while (due.place > 0) {
+    const place = due.place;
+    const above = heap[(place - 1) >> 1];
+    if (above === undefined || above.dueAt <= due.dueAt) return;
+    put(heap, due, above.place);
+    put(heap, above, place);
+  }
+}
+
+function sink(heap: Due[], due: Due): void {
+  while (true) {
+    const place = due.place;
+    const left = heap[2 * place + 1];
+    const right = heap[2 * place + 2];
+    const below = right !== undefined && left !== undefined && right.dueAt < left.dueAt ? right : left;
+    if (below === undefined || below.dueAt >= due.dueAt) return;
+    put(heap, due, below.place);
+    put(heap, below, place);
+  }
+}

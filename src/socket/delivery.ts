@@ -1,0 +1,177 @@
+// From the event log to the sockets. The bus only wakes; what is sent next is always the number after the cursor.
+
+import { askHost, clock, report, who } from "../host.ts";
+import type { EventPage, LoggedEvent, NotificationEvent } from "../types.ts";
+import { failed, isFresh, refresh } from "./access.ts";
+import { type Binding, endBinding } from "./binding.ts";
+import { frameSizeOf, renderEvents } from "./rendering.ts";
+import type { Access, BinderState, Watched } from "./state.ts";
+
+/** Events read from the log at once. */
+const PAGE = 100;
+
+/** An event came over the bus. */
+export function deliver(state: BinderState, key: string, number: number, event: NotificationEvent | undefined): void {
+  const watched = state.watched.get(key);
+  if (watched === undefined) return;
+  const now = clock(state.settings);
+  const logged = event && { ...event, number };
+  for (const access of watched.accesses.values()) deliverTo(state, access, number, logged, now);
+}
+
+/** The fast path sends what is in hand; whatever stands in its way is the pump's business. */
+function deliverTo(
+  state: BinderState,
+  access: Access,
+  number: number,
+  event: LoggedEvent | undefined,
+  now: number,
+): void {
+  const fast = event !== undefined && state.settings.mayReceive === undefined && isFresh(state, access, now);
+  const events = event === undefined ? [] : [event];
+  for (const binding of access.bindings) {
+    if (binding.live && number <= binding.cursor) continue; // doubled
+    if (fast && !binding.pumping && number === binding.cursor + 1 && mayDeliver(state, binding, now)) {
+      send(state, binding, events, number, now);
+    } else wake(state, binding);
+  }
+}
+
+/** Looks into the log for what the binding has not had. */
+export function wake(state: BinderState, binding: Binding): void {
+  if (binding.pumping || !binding.live) {
+    binding.again = true;
+    return;
+  }
+  if (binding.ended) return;
+  binding.pumping = true;
+  void pump(state, binding); // it never rejects
+}
+
+async function pump(state: BinderState, binding: Binding): Promise<void> {
+  try {
+    do binding.again = false; while (await step(state, binding) || binding.again);
+  } catch (cause) {
+    report(state.settings, { type: "error", during: "internal", cause });
+    binding.session.drop(1011);
+  } finally {
+    binding.pumping = false;
+  }
+}
+
+/** Sends a page of events; true when there is more to do. */
+async function step(state: BinderState, binding: Binding): Promise<boolean> {
+  if (!isFresh(state, binding.access, clock(state.settings))) {
+    await refresh(state, binding.access);
+    if (binding.access.failing.has("access")) return false;
+  }
+  if (!mayDeliver(state, binding, clock(state.settings))) return false;
+  const page = await readPage(state, binding.access, binding.cursor);
+  if (page === undefined || binding.ended) return false;
+  if (page.head < binding.cursor) {
+    endBinding(state, binding, "access-lost"); // the id was made anew: this is another Subscription
+    return false;
+  }
+  if (page.oldest > binding.cursor + 1) skipPruned(binding, page.oldest);
+  return await sendPage(state, binding, page);
+}
+
+/** Says that events are lost, and goes on with the oldest that is kept. */
+function skipPruned(binding: Binding, oldest: number): void {
+  binding.session.tell([{
+    code: "incomplete",
+    text: `Events ${binding.cursor + 1} to ${oldest - 1} are not kept any more`,
+    subscription: binding.id,
+  }]);
+  binding.cursor = oldest - 1;
+}
+
+async function sendPage(state: BinderState, binding: Binding, page: EventPage): Promise<boolean> {
+  const size = frameSizeOf(binding.access, binding.dialect);
+  for (let n = 0; n < page.events.length; n += size) {
+    const batch = page.events.slice(n, n + size);
+    const allowed = state.settings.mayReceive === undefined ? batch : await withoutWithheld(state, binding, batch);
+    const now = clock(state.settings);
+    if (allowed === undefined) return false;
+    // The first batch goes by what was read for it, however slow that was.
+    if (n > 0 && !isFresh(state, binding.access, now)) return true;
+    if (!mayDeliver(state, binding, now)) return false;
+    const last = batch.at(-1)?.number ?? binding.cursor;
+    if (allowed.length === 0) binding.cursor = last;
+    else if (!send(state, binding, allowed, last, now)) return false;
+  }
+  return binding.cursor < page.head;
+}
+
+/** The events that the caller may receive; `undefined` when the host cannot say, and none is sent then. */
+async function withoutWithheld(
+  state: BinderState,
+  { access }: Binding,
+  events: readonly LoggedEvent[],
+): Promise<readonly LoggedEvent[] | undefined> {
+  const { settings } = state;
+  const { subscription, caller } = access;
+  if (subscription === undefined) return undefined;
+  try {
+    const decisions = await Promise.all(
+      events.map((event) =>
+        askHost(settings, "may-receive", () => settings.mayReceive?.(event, subscription, caller) ?? false)
+      ),
+    );
+    access.failing.delete("decision");
+    return events.filter((_, n) => decisions[n]);
+  } catch {
+    failed(state, access, "decision"); // the host has been told the cause
+    return undefined;
+  }
+}
+
+/** Tested anew before every send: nothing goes out late, to the wrong state, or into a full buffer. */
+function mayDeliver(state: BinderState, binding: Binding, now: number): boolean {
+  if (binding.ended || !binding.live) return false;
+  if (now >= binding.expiresAt) {
+    endBinding(state, binding, "expired");
+    return false;
+  }
+  return binding.access.facts.status === "active" && !binding.session.suspect && binding.session.hasRoom();
+}
+
+function send(
+  state: BinderState,
+  binding: Binding,
+  events: readonly LoggedEvent[],
+  last: number,
+  now: number,
+): boolean {
+  const { access, session } = binding;
+  if (!session.send(renderEvents(state, access, binding.dialect, events))) return false;
+  binding.cursor = last;
+  binding.sentAt = now;
+  if (state.settings.onEvent !== undefined) {
+    const first = events[0]?.number ?? last;
+    report(state.settings, { type: "delivered", caller: who(access.caller), subscription: binding.id, first, last });
+  }
+  return true;
+}
+
+/** Reads on from a number; bindings that are at the same one share the read. */
+async function readPage(state: BinderState, access: Access, after: number): Promise<EventPage | undefined> {
+  const { watched } = access;
+  let reading = watched.reads.get(after);
+  if (reading === undefined) {
+    reading = readLog(state, watched, after).finally(() => watched.reads.delete(after));
+    watched.reads.set(after, reading);
+  }
+  try {
+    const page = await reading;
+    access.failing.delete("log");
+    return page;
+  } catch {
+    failed(state, access, "log"); // the host has been told the cause
+    return undefined;
+  }
+}
+
+function readLog(state: BinderState, watched: Watched, after: number): Promise<EventPage> {
+  return askHost(state.settings, "log", () => state.settings.events.read(watched.key, after, PAGE));
+}

@@ -1,0 +1,122 @@
+// What a binder holds: maps that die with the process and come back when clients bind again.
+
+import type { SubscriptionFacts } from "../fhir/subscription.ts";
+import type { BindingGrant, Caller, EventPage, FhirSubscription } from "../types.ts";
+import type { Binding } from "./binding.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { Listener } from "./listener.ts";
+import type { Rendered } from "./rendering.ts";
+import type { Rounds } from "./rounds.ts";
+import type { Session } from "./session.ts";
+import type { Settings } from "./settings.ts";
+
+/** The whole state of one binder. */
+export interface BinderState {
+  readonly settings: Settings;
+  readonly deadlines: Deadlines;
+  readonly rounds: Rounds;
+  readonly bus: Listener;
+  readonly sessions: Set<Session>;
+  /** Those without a binding, oldest first. */
+  readonly unbound: Set<Session>;
+  /** Those that have bound, by the caller's revocation subject. */
+  readonly callers: Map<string, Set<Session>>;
+  /** The Subscriptions that have a binding, by key. */
+  readonly watched: Map<string, Watched>;
+  /** Binds that are under way. */
+  readonly attempts: Set<BindAttempt>;
+  /** Bindings whose heartbeat waits for the log's head. */
+  readonly heartbeats: Set<Binding>;
+  /** What was last sent to callers that have left, by caller and key, oldest first. */
+  readonly remembered: Map<string, { readonly number: number; readonly until: number }>;
+  /** The count of revocations that has been acted upon. */
+  revocations: number | undefined;
+  /** True from `close()` on. */
+  closing: boolean;
+  /** Called when the last socket has gone. */
+  emptied: () => void;
+}
+
+/** A Subscription that has at least one binding. */
+export interface Watched {
+  readonly key: string;
+  readonly id: string;
+  /** By caller, claims included: what one may see says nothing of another. */
+  readonly accesses: Map<string, Access>;
+  /** Reads of the log under way, by the number they begin after. */
+  readonly reads: Map<number, Promise<EventPage>>;
+}
+
+/** What one caller may see of a Subscription, shared by all of its sockets. */
+export interface Access {
+  readonly watched: Watched;
+  readonly name: string;
+  readonly caller: Caller;
+  readonly bindings: Set<Binding>;
+  facts: SubscriptionFacts;
+  /** Kept only for `mayReceive`. */
+  subscription: FhirSubscription | undefined;
+  /** When the read began that the facts are from; milliseconds. */
+  checkedAt: number;
+  /** Grows whenever somebody says that the Subscription has changed. */
+  changes: number;
+  reading: Promise<void> | undefined;
+  /** Since when something that delivery needs could not be had; milliseconds. */
+  readonly failing: Map<Failure, number>;
+  rendered: Rendered | undefined;
+}
+
+/** What may fail: reading the Subscription, reading the log, asking `mayReceive`. */
+export type Failure = "access" | "log" | "decision";
+
+/** A token that bound on a socket. */
+export interface BoundToken {
+  readonly grant: BindingGrant;
+  /** Enough of its end to know it again, too little to use it. */
+  readonly tail: string;
+}
+
+/** A bind under way, and the keys and subjects that messages named meanwhile. */
+export interface BindAttempt {
+  readonly seen: Set<string>;
+}
+
+/** Milliseconds for which failing reads are waited for before bindings end. */
+export const PATIENCE = 60_000;
+
+/** The access of a caller to a Subscription; made when it is the first. */
+export function enter(state: BinderState, key: string, id: string, caller: Caller, read: FreshRead): Access {
+  let watched = state.watched.get(key);
+  if (watched === undefined) {
+    watched = { key, id, accesses: new Map(), reads: new Map() };
+    state.watched.set(key, watched);
+  }
+  const name = JSON.stringify([caller.tenant ?? null, caller.id, caller.claims ?? null]);
+  const known = watched.accesses.get(name);
+  if (known !== undefined) return known;
+  const access: Access = {
+    watched,
+    name,
+    caller,
+    bindings: new Set(),
+    ...read,
+    changes: 0,
+    reading: undefined,
+    failing: new Map(),
+    rendered: undefined,
+  };
+  watched.accesses.set(name, access);
+  return access;
+}
+
+/** What a read of a Subscription gives an access. */
+export type FreshRead = Pick<Access, "facts" | "subscription" | "checkedAt">;
+
+/** Forgets an access without bindings, and a Subscription without accesses. True when it was the last. */
+export function leave(state: BinderState, access: Access): boolean {
+  const { watched } = access;
+  if (access.bindings.size === 0) watched.accesses.delete(access.name);
+  if (watched.accesses.size > 0) return false;
+  state.watched.delete(watched.key);
+  return true;
+}
