@@ -4,7 +4,64 @@
  * @module
  */
 
-const TABLE = {
+/** What went wrong. */
+export type BindingErrorCode =
+  | "login-required"
+  | "login-refused"
+  | "not-enabled"
+  | "forbidden"
+  | "not-found"
+  | "no-route"
+  | "invalid-id"
+  | "invalid-body"
+  | "id-required"
+  | "not-eligible"
+  | "too-many-ids"
+  | "body-too-large"
+  | "throttled"
+  | "method-not-allowed"
+  | "not-acceptable"
+  | "unsupported-media-type"
+  | "unavailable"
+  | "internal"
+  | "token-unknown"
+  | "token-expired"
+  | "other-caller"
+  | "too-many-bindings"
+  | "incomplete"
+  | "frame-malformed"
+  | "frame-not-supported";
+
+/** The codes used of FHIR's [IssueType](https://hl7.org/fhir/valueset-issue-type.html). */
+export type IssueType =
+  | "login"
+  | "unknown"
+  | "invalid"
+  | "forbidden"
+  | "not-found"
+  | "value"
+  | "structure"
+  | "required"
+  | "business-rule"
+  | "too-costly"
+  | "throttled"
+  | "not-supported"
+  | "no-store"
+  | "exception"
+  | "expired"
+  | "incomplete";
+
+/** What a code means to a client. */
+export interface ErrorRow {
+  /** HTTP status. */
+  readonly status: number;
+  /** Code of the OperationOutcome's issue. */
+  readonly issue: IssueType;
+  /** Used where no more is known, and for all that must look the same. */
+  readonly text: string;
+}
+
+const TABLE: Readonly<Record<BindingErrorCode, ErrorRow>> = {
   "login-required": { status: 401, issue: "login", text: "Authentication is required" },
   "login-refused": { status: 401, issue: "unknown", text: "The credentials were not accepted" },
   "not-enabled": { status: 400, issue: "invalid", text: "WebSocket subscriptions not enabled for current project" },
@@ -30,24 +87,11 @@ const TABLE = {
   "incomplete": { status: 503, issue: "incomplete", text: "Some events are not kept any more" },
   "frame-malformed": { status: 400, issue: "structure", text: "Cannot read the frame" },
   "frame-not-supported": { status: 400, issue: "not-supported", text: "The frame is not supported" },
-} as const satisfies Record<string, { status: number; issue: string; text: string }>;
-
-/** What went wrong; `errors.ts` maps each to an HTTP status and an issue code. */
-export type BindingErrorCode = keyof typeof TABLE;
-
-/** The codes used of FHIR's [IssueType](https://hl7.org/fhir/valueset-issue-type.html). */
-export type IssueType = (typeof TABLE)[BindingErrorCode]["issue"];
-
-/** What a code means to a client. */
-export interface ErrorRow {
-  readonly status: number;
-  readonly issue: IssueType;
-  /** Used where no more is known, and for all that must look the same. */
-  readonly text: string;
-}
+};
 
 /** What is wrong with one of several Subscriptions or parameters. */
 export interface BindingIssue {
+  /** What is wrong. */
   readonly code: BindingErrorCode;
   /** For `details.text`. */
   readonly text?: string;
@@ -78,8 +122,11 @@ export interface BindingErrorOptions extends ErrorOptions {
  * ```
  */
 export class BindingError extends Error {
+  /** What went wrong. */
   readonly code: BindingErrorCode;
+  /** At least one: what an OperationOutcome would list. */
   readonly issues: readonly BindingIssue[];
+  /** Seconds after which a throttled caller may come back. */
   readonly retryAfter: number | undefined;
 
   /** Without a message it has the code's own fixed text. */

@@ -31,14 +31,20 @@ export function report(host: Host, event: UntimedEvent): void {
 }
 
 /**
- * Calls a host callback.
+ * Calls a host callback, in bounded time unless it is known to wait for nobody.
  *
  * @throws {BindingError} `forbidden` or another refusal that is this callback's to make, `unavailable` for the rest.
  */
-export async function askHost<T>(host: Host, during: HostCall, call: () => MaybePromise<T>): Promise<T> {
+export async function askHost<T>(
+  host: Host,
+  during: HostCall,
+  call: () => MaybePromise<T>,
+  local = false,
+): Promise<T> {
   try {
     const answer = call();
-    return isPromise(answer) ? await inTime(answer, host.storeTimeout ?? 5000, during) : answer;
+    if (local || !isPromise(answer)) return await answer;
+    return await inTime(answer, host.storeTimeout ?? 5000, during);
   } catch (cause) {
     if (isRefusal(cause, during)) throw cause;
     report(host, { type: "error", during, cause });

@@ -21,12 +21,15 @@ export type Json =
 
 /** As much of a FHIR resource as the library needs to know; the resources of `@types/fhir` fit. */
 export interface FhirResource {
+  /** The type's name. */
   readonly resourceType: string;
+  /** Its logical id. */
   readonly id?: string | undefined;
 }
 
 /** A Subscription of any FHIR version; the library reads it defensively. */
 export interface FhirSubscription extends FhirResource {
+  /** Always that. */
   readonly resourceType: "Subscription";
 }
 
@@ -37,6 +40,7 @@ export interface FhirSubscription extends FhirResource {
 export interface Caller {
   /** The user or client, unique within its tenant. */
   readonly id: string;
+  /** Whose ids these are, where a host serves several organisations. */
   readonly tenant?: string;
   /** Whatever else the host's callbacks need to decide on access. */
   readonly claims?: { readonly [name: string]: Json };
@@ -48,6 +52,7 @@ export interface BindingGrant {
   readonly id: string;
   /** The FHIR base that issued it (`aud`). */
   readonly audience: string;
+  /** Who asked for the token, and whom alone it binds. */
   readonly caller: Caller;
   /** Logical ids of Subscriptions, never empty. */
   readonly subscriptions: readonly string[];
@@ -69,8 +74,11 @@ export type GrantDraft = Pick<BindingGrant, "audience" | "caller" | "subscriptio
 export interface FhirEndpoint {
   /** Absolute URL without a slash at its end: audience of the tokens, start of references, part of every key. */
   readonly base: string;
+  /** How resources are read and notifications written. */
   readonly fhirVersion: FhirVersion;
+  /** How its Subscriptions are found. */
   readonly subscriptions: SubscriptionLookup;
+  /** How its tokens are made and verified. */
   readonly tokens: TokenSigner;
   /** Milliseconds that a host callback may take before it counts as down. Default 5000. */
   readonly storeTimeout?: number;
@@ -130,6 +138,8 @@ export interface TokenSigner {
   surviving?(grant: BindingGrant): MaybePromise<readonly string[]>;
   /** A number that grows with every revocation: while it stands still no live binding needs another look. */
   revocations?(): MaybePromise<number>;
+  /** True when `sign` and `verify` wait for nothing but this machine's processor: no `storeTimeout` is set for them. */
+  readonly local?: boolean;
 }
 
 /** What opaque tokens, single use and revocation keep. Only signers and the notifier know it. */
@@ -154,7 +164,9 @@ export interface TokenStore {
  * HS256. A private key that cannot be exported needs its public half beside it: give the pair.
  */
 export interface SigningKey {
+  /** Names the key in the header of each token (RFC 7515 §4.1.4). */
   readonly kid: string;
+  /** What signs or verifies. */
   readonly key: CryptoKey | CryptoKeyPair | JsonWebKey | Uint8Array;
 }
 
@@ -178,6 +190,7 @@ export interface JwtSignerOptions {
 
 /** Options of `createOpaqueSigner`. */
 export interface OpaqueSignerOptions {
+  /** Where the grants are. */
   readonly store: TokenStore;
   /** Each token binds once. */
   readonly singleUse?: boolean;
@@ -200,6 +213,7 @@ export interface SocketEndpoint {
 export interface BindingTokenContext extends FhirEndpoint {
   /** Who sent the request, or `undefined` when it does not say, or says it wrongly. */
   authenticate(request: Request): MaybePromise<Caller | undefined>;
+  /** Where clients connect; a binder is one. */
   readonly sockets: SocketEndpoint;
   /** Whether this caller's tenant has websocket Subscriptions at all. */
   isEnabled?(caller: Caller): MaybePromise<boolean>;
@@ -217,22 +231,27 @@ export interface BindingTokenContext extends FhirEndpoint {
 
 /** A change that a Subscription was waiting for. */
 export interface NotificationEvent {
+  /** What happened to the resource. */
   readonly interaction: "create" | "update" | "delete";
   /** The resource, relative to the base: `Patient/p1`. */
   readonly focus: string;
+  /** Its state after the event; none after a delete. */
   readonly resource?: FhirResource;
   /** FHIR instant. */
   readonly timestamp?: string;
+  /** What a reader may want beside it. */
   readonly additionalContext?: readonly { readonly reference: string; readonly resource?: FhirResource }[];
 }
 
 /** An event with its place in the sequence of one Subscription. */
 export interface LoggedEvent extends NotificationEvent {
+  /** 1 for the first event of a Subscription. */
   readonly number: number;
 }
 
 /** Some of one Subscription's events, oldest first. */
 export interface EventPage {
+  /** Numbers without gaps, beginning after the one that was asked for or at the oldest. */
   readonly events: readonly LoggedEvent[];
   /** The lowest number that the log still holds; `head + 1` when it holds none. */
   readonly oldest: number;
@@ -267,6 +286,7 @@ export type BusMessage =
 
 /** Carries messages from every notifier to every binder, those of the same process included. */
 export interface NotificationBus {
+  /** Resolves when the message is on its way. */
   publish(message: BusMessage): MaybePromise<void>;
   /** Returns how to stop listening. */
   listen(listener: (message: BusMessage) => void): MaybePromise<() => void>;
@@ -282,7 +302,9 @@ export type Revocation =
 export interface NotifierOptions {
   /** The base whose Subscriptions these are. */
   readonly base: string;
+  /** The log that binders read. */
   readonly events: EventLog;
+  /** The bus that binders listen to. */
   readonly bus: NotificationBus;
   /** The store of the signer; without it the notifier cannot revoke. */
   readonly tokenStore?: TokenStore;
@@ -339,7 +361,9 @@ export interface SocketLimits {
 
 /** Options of `createSocketBinder`. */
 export interface SocketBinderOptions extends FhirEndpoint, SocketEndpoint {
+  /** The log that notifiers write. */
   readonly events: EventLog;
+  /** The bus that notifiers publish on. */
   readonly bus: NotificationBus;
   /**
    * What a first bind receives of the past when the client does not ask by number: nothing, what it missed since this
@@ -366,6 +390,7 @@ export interface SocketBinderOptions extends FhirEndpoint, SocketEndpoint {
   readonly origins?: readonly string[] | ((origin: string) => boolean);
   /** The path that upgrades arrive at, when a proxy changes it. Default: the path of `websocketUrl`. */
   readonly path?: string;
+  /** Limits that differ from the defaults. */
   readonly limits?: Partial<SocketLimits>;
 }
 
@@ -373,6 +398,7 @@ export interface SocketBinderOptions extends FhirEndpoint, SocketEndpoint {
 export interface SocketBinder extends SocketEndpoint {
   /** Whether an upgrade may go on; ask before upgrading. */
   admit(request: Request): MaybePromise<SocketAdmission>;
+  /** What is open at this moment. */
   stats(): { readonly sockets: number; readonly bindings: number; readonly subscriptions: number };
   /** Refuses new sockets, closes all with 1001, spread over `drain` seconds (default 0), and stops listening. */
   close(options?: { readonly drain?: number }): Promise<void>;
@@ -387,6 +413,7 @@ export type SocketAdmission =
 export interface BindingSocket {
   /** `false`: it was not taken and has to be sent again. */
   send(text: string): boolean | void;
+  /** Starts the closing handshake (RFC 6455 §7.1.2). */
   close(code?: number, reason?: string): void;
   /** Bytes not yet written to the network. */
   readonly bufferedAmount?: number;
@@ -400,7 +427,9 @@ export interface BindingSocket {
 
 /** One socket, as its adapter sees it. None of these throws; frames are handled in order. */
 export interface SocketSession {
+  /** A message came; anything but text is refused. */
   receive(data: string | ArrayBuffer | ArrayBufferView): void;
+  /** The socket has closed, by whomever. */
   closed(): void;
   /** The send buffer has room again. */
   drained(): void;

@@ -36,6 +36,7 @@ import { ANY_REVOCATION, revocationSubject, subscriptionKey, subscriptionSubject
  * ```
  */
 export function createNotifier(options: NotifierOptions & { readonly tokenStore: TokenStore }): RevokingNotifier;
+/** Without a token store: it cannot revoke. */
 export function createNotifier(options: NotifierOptions): Notifier;
 export function createNotifier(options: NotifierOptions): Notifier | RevokingNotifier {
   const { base, events, bus, tokenStore } = options;

@@ -63,7 +63,8 @@ export function negotiate(accept: string | null, format: string | null, version:
     const wanted = FORMATS.get(type) ?? type;
     return JSON_TYPES.includes(wanted) && sameVersion(parameters, version) ? wanted : undefined;
   }
-  if (accept === null || accept === "*/*" || accept.trim() === "") return JSON_TYPES[0];
+  // What nearly every client sends needs no weighing.
+  if (accept === null || accept === JSON_TYPES[0] || accept === "*/*" || accept.trim() === "") return JSON_TYPES[0];
   const ranges = splitOutsideQuotes(accept, ",").map(parseMediaType).filter((range) =>
     sameVersion(range.parameters, version)
   );

@@ -7,8 +7,11 @@ import { checkChallenge, checkCount, checkEndpoint, checkWebsocketUrl } from "..
 import { isBearerText, MAX_IDS, MAX_TOKEN_LENGTH } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller } from "../types.ts";
 import { readGrant } from "./grant.ts";
-import { readAccept, readCall, readIds } from "./request.ts";
+import { readAccept, readBody, readCall, readIds } from "./request.ts";
 import { errorResponse, resourceResponse } from "./response.ts";
+
+/** Bytes of a body, unless the host says otherwise. */
+const MAX_BODY_SIZE = 65536;
 
 /**
  * Answers `Subscription/$get-ws-binding-token` and `Subscription/[id]/$get-ws-binding-token`, by GET, HEAD or POST:
@@ -47,17 +50,17 @@ export async function handleGetWsBindingToken(request: Request, ctx: BindingToke
     const call = readCall(request);
     const type = readAccept(request, call, ctx.fhirVersion);
     caller = await authenticate(request, ctx);
-    await checkEnabled(caller, ctx);
-    await askRate(ctx, caller, "issue");
-    const asked = await readIds(request, call, {
-      maxIds: ctx.maxIds ?? MAX_IDS,
-      maxBodySize: ctx.maxBodySize ?? 65536,
-      version: ctx.fhirVersion,
-    });
+    if (ctx.isEnabled !== undefined) await checkEnabled(caller, ctx);
+    if (ctx.rateLimit !== undefined) await askRate(ctx, caller, "issue");
+    const body = call.method === "POST"
+      ? await readBody(request, ctx.maxBodySize ?? MAX_BODY_SIZE, ctx.fhirVersion)
+      : undefined;
+    const asked = readIds(call, body, ctx.maxIds ?? MAX_IDS);
     const grant = await readGrant(asked, caller, ctx);
-    const websocketUrl = await findWebsocketUrl(request, caller, ctx);
+    const { websocketUrl } = ctx.sockets;
+    const url = typeof websocketUrl === "string" ? websocketUrl : await askUrl(websocketUrl, request, caller, ctx);
     const token = call.method === "HEAD" ? "" : await sign(grant, ctx);
-    const parameters = bindingTokenParameters(token, grant.expiresAt, grant.subscriptions, websocketUrl);
+    const parameters = bindingTokenParameters(token, grant.expiresAt, grant.subscriptions, url);
     return resourceResponse(parameters, { method: call.method, type });
   } catch (error) {
     return refuse(error, request, caller, ctx);
@@ -71,19 +74,21 @@ async function authenticate(request: Request, ctx: BindingTokenContext): Promise
 }
 
 async function checkEnabled(caller: Caller, ctx: BindingTokenContext): Promise<void> {
-  if (ctx.isEnabled === undefined) return;
   const enabled = await askHost(ctx, "enabled", () => ctx.isEnabled?.(caller) ?? false);
   if (!enabled) throw new BindingError("not-enabled");
 }
 
-async function findWebsocketUrl(request: Request, caller: Caller, ctx: BindingTokenContext): Promise<string> {
-  const { websocketUrl, allowInsecure } = ctx.sockets;
-  if (typeof websocketUrl === "string") return websocketUrl;
-  return await askHost(ctx, "url", () => checkWebsocketUrl(websocketUrl(request, caller), allowInsecure));
+async function askUrl(
+  websocketUrl: (request: Request, caller: Caller) => string,
+  request: Request,
+  caller: Caller,
+  ctx: BindingTokenContext,
+): Promise<string> {
+  return await askHost(ctx, "url", () => checkWebsocketUrl(websocketUrl(request, caller), ctx.sockets.allowInsecure));
 }
 
 async function sign(grant: BindingGrant, ctx: BindingTokenContext): Promise<string> {
-  const token = await askHost(ctx, "sign", () => ctx.tokens.sign(grant));
+  const token = await askHost(ctx, "sign", () => ctx.tokens.sign(grant), ctx.tokens.local);
   if (token.length > MAX_TOKEN_LENGTH) throw new BindingError("too-many-ids");
   if (!isBearerText(token)) throw new TypeError("Cannot issue a token: it holds characters that no frame could carry");
   report(ctx, {

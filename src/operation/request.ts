@@ -69,14 +69,10 @@ export function readAccept(request: Request, call: OperationCall, version: FhirV
  * The ids that are asked for, without repetition; none at type level means: all of the caller's. At instance level the
  * path alone counts, but a body must still be one that could be read.
  *
- * @throws {BindingError} `unsupported-media-type`, `body-too-large`, `invalid-body`, `invalid-id`, `too-many-ids`.
+ * @param body What `readBody` gave.
+ * @throws {BindingError} `invalid-body`, `invalid-id`, `too-many-ids`.
  */
-export async function readIds(
-  request: Request,
-  call: OperationCall,
-  limits: { readonly maxIds: number; readonly maxBodySize: number; readonly version: FhirVersion },
-): Promise<readonly AskedId[]> {
-  const body = call.method === "POST" ? await readBody(request, limits) : undefined;
+export function readIds(call: OperationCall, body: unknown, maxIds: number): readonly AskedId[] {
   if (call.instance !== undefined) {
     requireParameters(body);
     return checkIds([{ id: decode(call.instance) }]);
@@ -85,7 +81,7 @@ export async function readIds(
   for (const asked of body === undefined ? readQuery(call) : readIdParameters(body)) {
     if (!ids.has(asked.id)) ids.set(asked.id, asked);
   }
-  if (ids.size > limits.maxIds) throw new BindingError("too-many-ids");
+  if (ids.size > maxIds) throw new BindingError("too-many-ids");
   return [...ids.values()];
 }
 
@@ -106,6 +102,7 @@ function requireParameters(body: unknown): void {
 }
 
 function decode(segment: string): string | undefined {
+  if (!segment.includes("%")) return segment;
   try {
     return decodeURIComponent(segment);
   } catch {
@@ -113,11 +110,12 @@ function decode(segment: string): string | undefined {
   }
 }
 
-/** The JSON of a body, `undefined` when it is empty, of whatever type then. */
-async function readBody(
-  request: Request,
-  { maxBodySize, version }: { readonly maxBodySize: number; readonly version: FhirVersion },
-): Promise<unknown> {
+/**
+ * The JSON of a body, `undefined` when it is empty, of whatever type then.
+ *
+ * @throws {BindingError} `unsupported-media-type`, `body-too-large`, `invalid-body`.
+ */
+export async function readBody(request: Request, maxBodySize: number, version: FhirVersion): Promise<unknown> {
   if (request.bodyUsed) throw new TypeError("Cannot read the body: it was read before");
   if (request.body === null) return undefined;
   const isAnnouncedTooLarge = Number(request.headers.get("content-length") ?? 0) > maxBodySize;

@@ -17,7 +17,12 @@ export function encodeBase64url(bytes: Uint8Array): string {
 
 /** ASCII text as base64url: `btoa` is native everywhere and needs no bytes. */
 export function encodeAscii(text: string): string {
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** What `encodeAscii` had encoded, and more: `atob` does not insist on the canonical form. It throws on the rest. */
+export function decodeAscii(text: string): string {
+  return atob(text.replaceAll("-", "+").replaceAll("_", "/"));
 }
 
 /** The bytes of a text, or `undefined` when it is not canonical base64url. */
@@ -36,11 +41,6 @@ export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefin
     }
   }
   return bytes;
-}
-
-/** The Latin-1 text of canonical base64url, one character per byte, or `undefined`. */
-export function decodeToLatin1(text: string): string | undefined {
-  return CANONICAL.test(text) ? atob(text.replaceAll("-", "+").replaceAll("_", "/")) : undefined;
 }
 
 function encodeByTable(bytes: Uint8Array): string {

@@ -2,6 +2,7 @@
 
 import { isFhirId } from "../fhir/json.ts";
 import type { BindingGrant, Caller } from "../types.ts";
+import { decodeAscii, encodeAscii } from "./base64url.ts";
 
 /** RFC 7519 §4.1, and four of our own. */
 export interface Claims {
@@ -18,10 +19,10 @@ export interface Claims {
   readonly generations?: readonly number[];
 }
 
-/** The JSON of a grant, in ASCII. */
+/** A grant as the middle part of a token: compact JSON in ASCII, as base64url. */
 export function writeClaims(grant: BindingGrant, issuer: string): string {
   const { caller } = grant;
-  return asciiJson(
+  return encodeAscii(asciiJson(
     {
       iss: issuer,
       aud: grant.audience,
@@ -34,19 +35,19 @@ export function writeClaims(grant: BindingGrant, issuer: string): string {
       subscriptions: grant.subscriptions,
       generations: grant.generations,
     } satisfies { [name in keyof Claims]: unknown },
-  );
+  ));
 }
 
 /**
- * Claims as they were written, or `undefined`. Whatever does not come back the same from writing it again, such as a
- * member that stands twice, is not ours.
+ * Claims as they were written, or `undefined`. Whatever does not come back the same from writing it again is not ours:
+ * a member that stands twice, white space, another spelling of the same base64url.
  */
-export function parseClaims(text: string): Claims | undefined {
+export function readClaims(text: string): Claims | undefined {
   try {
-    const claims: unknown = JSON.parse(text);
-    return isClaims(claims) && asciiJson(claims) === text ? claims : undefined;
+    const claims: unknown = JSON.parse(decodeAscii(text));
+    return isClaims(claims) && encodeAscii(asciiJson(claims)) === text ? claims : undefined;
   } catch {
-    return undefined; // not JSON, or nested too deeply to be written again: not ours either way
+    return undefined; // no base64, no JSON, or nested too deeply to be written again: not ours in any case
   }
 }
 
@@ -75,9 +76,9 @@ function asciiJson(value: object): string {
 }
 
 function isClaims(value: unknown): value is Claims {
-  const { iss, aud, sub, iat, nbf, exp, jti, tenant, claims, subscriptions, generations } = Object(value);
+  const { iss, aud, sub, iat, nbf = 0, exp, jti, tenant, claims, subscriptions, generations } = Object(value);
   return [iss, aud, sub, jti].every((one) => typeof one === "string") &&
-    [iat, exp, nbf ?? 0].every(Number.isSafeInteger) &&
+    [iat, exp, nbf].every(Number.isSafeInteger) &&
     (tenant === undefined || typeof tenant === "string") &&
     (claims === undefined || (typeof claims === "object" && claims !== null)) &&
     Array.isArray(subscriptions) && subscriptions.length > 0 && subscriptions.every(isFhirId) &&

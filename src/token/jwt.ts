@@ -2,9 +2,9 @@
 
 import { BindingError } from "../errors.ts";
 import { checkCount } from "../setup.ts";
-import type { BindingGrant, JwtSignerOptions, SigningKey, TokenSigner } from "../types.ts";
-import { decodeBase64url, decodeToLatin1, encodeAscii, encodeBase64url } from "./base64url.ts";
-import { type Claims, grantOfClaims, parseClaims, writeClaims } from "./claims.ts";
+import type { BindingGrant, JwtSignerOptions, SigningKey, TokenSigner, TokenStore } from "../types.ts";
+import { decodeBase64url, encodeBase64url } from "./base64url.ts";
+import { type Claims, grantOfClaims, readClaims, writeClaims } from "./claims.ts";
 import { MAX_TOKEN_LENGTH } from "./grant.ts";
 import { readKey, type ReadyKey } from "./keys.ts";
 import { createRevocableSigner, createStatelessSigner, type RevocableSigner, type TokenFormat } from "./signer.ts";
@@ -17,8 +17,6 @@ export interface JwtKeySet {
   /** Empty when all keys are secrets. Never publish it in the JWKS of an OAuth server. */
   readonly jwks: { readonly keys: readonly JsonWebKey[] };
 }
-
-type Stored = JwtSignerOptions & Required<Pick<JwtSignerOptions, "store">>;
 
 /**
  * A signer of JWTs by WebCrypto: HS, RS, PS and ES 256, 384, 512, and EdDSA with Ed25519. The key says which; a
@@ -52,10 +50,13 @@ type Stored = JwtSignerOptions & Required<Pick<JwtSignerOptions, "store">>;
  * if (grant.caller.id !== "alice") throw new Error("unreachable");
  * ```
  */
-export function createJwtSigner(options: Stored): Promise<RevocableSigner & JwtKeySet>;
+export function createJwtSigner(
+  options: JwtSignerOptions & { readonly store: TokenStore },
+): Promise<RevocableSigner & JwtKeySet>;
+/** Without a store: nothing can be revoked, no token is used up. */
 export function createJwtSigner(
   options: Omit<JwtSignerOptions, "store" | "singleUse">,
-): Promise<Pick<TokenSigner, "sign" | "verify"> & JwtKeySet>;
+): Promise<Pick<TokenSigner, "sign" | "verify" | "local"> & JwtKeySet>;
 export async function createJwtSigner(options: JwtSignerOptions): Promise<TokenSigner & JwtKeySet> {
   const { sign, verify = [], store, singleUse = false } = options;
   if (singleUse && store === undefined) throw new TypeError("Cannot make tokens single-use: there is no store");
@@ -86,7 +87,7 @@ function createJwtFormat(keys: readonly ReadyKey[], options: JwtSignerOptions): 
       if (grant.expiresAt - grant.issuedAt > maxLifetime) {
         throw new RangeError(`Cannot sign a token: it would live longer than ${maxLifetime} seconds`);
       }
-      const input = prefix + encodeAscii(writeClaims(grant, issuer ?? grant.audience));
+      const input = prefix + writeClaims(grant, issuer ?? grant.audience);
       const signature = await crypto.subtle.sign(algorithm.parameters, signing, bytesOf(input));
       return `${input}.${encodeBase64url(new Uint8Array(signature))}`;
     },
@@ -119,8 +120,7 @@ async function verified(token: string, keys: readonly KnownKey[]): Promise<Claim
   const { parameters } = key.algorithm;
   const verifying = crypto.subtle.verify(parameters, key.verifying, signature, bytesOf(token.slice(0, end)));
   // Read while another thread verifies, which takes longer; none of it counts unless the signature is good.
-  const payload = decodeToLatin1(token.slice(key.prefix.length, end));
-  const claims = payload === undefined ? undefined : parseClaims(payload);
+  const claims = readClaims(token.slice(key.prefix.length, end));
   return await verifying ? claims : undefined;
 }
 

@@ -88,8 +88,9 @@ function fromCryptoKey(key: CryptoKey): Imported {
 }
 
 function signingPart(key: CryptoKey): { algorithm: Algorithm; signing: CryptoKey } {
+  const algorithm = algorithmOf(key);
   if (!key.usages.includes("sign")) throw new Unfit('its usages lack "sign"');
-  return { algorithm: algorithmOf(key), signing: key };
+  return { algorithm, signing: key };
 }
 
 function algorithmOf({ algorithm: facts }: { readonly algorithm: KeyAlgorithmFacts }): Algorithm {

@@ -19,6 +19,7 @@ export function createStatelessSigner(format: TokenFormat): TokenSigner {
   return {
     sign: (grant) => format.write(grant),
     verify: (token, now = Date.now()) => format.read(token, now),
+    local: true,
   };
 }
 

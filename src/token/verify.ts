@@ -39,7 +39,8 @@ export interface VerifiedBinding {
  * ```
  */
 export async function verifyBinding(token: string, endpoint: FhirEndpoint): Promise<VerifiedBinding> {
-  const grant = await askHost(endpoint, "verify", () => endpoint.tokens.verify(token, clock(endpoint)));
+  const { tokens } = endpoint;
+  const grant = await askHost(endpoint, "verify", () => tokens.verify(token, clock(endpoint)), tokens.local);
   if (grant.audience !== endpoint.base) throw new BindingError("token-unknown");
   const found = await Promise.all(grant.subscriptions.map((id) => readVisible(id, grant.caller, endpoint)));
   const subscriptions: FhirSubscription[] = [];
