@@ -1,0 +1,74 @@
+/**
+ * Runs the whole suite on every runtime: `deno task test [--only deno,node,bun] [--filter text] [part of a path …]`.
+ * Deno runs it in place, with the examples of the documentation; Node and Bun run the same files in a mirror.
+ *
+ * @module
+ */
+import { fileURLToPath } from "node:url";
+import { findDocumentation, findTests } from "./test/files.ts";
+import { makeMirror, type Mirror } from "./test/mirror.ts";
+import { HELP, parseOptions, type TestOptions } from "./test/options.ts";
+import { type Outcome, report } from "./test/report.ts";
+import { findRuntime, type RuntimeName } from "./test/runtimes.ts";
+import { runDocumentation, runTests } from "./test/suite.ts";
+
+interface Plan {
+  readonly tests: readonly string[];
+  readonly documentation: readonly string[];
+  readonly filter: string | undefined;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (typeof options === "string") {
+    console.error(`${options}\n${HELP}`);
+    return 2;
+  }
+  const project = fileURLToPath(new URL("..", import.meta.url));
+  const plan = await makePlan(project, options);
+  if (plan.tests.length + plan.documentation.length === 0) {
+    console.error("Cannot run any test: no file matches");
+    return 2;
+  }
+  const outcomes: Outcome[] = [];
+  let mirror: Promise<Mirror | string> | undefined;
+  for (const name of options.only) {
+    if (name === "deno") outcomes.push(await runOn(name, { root: project }, plan));
+    else outcomes.push(await runOn(name, await (mirror ??= makeMirror(project)), plan));
+  }
+  const made = await mirror;
+  if (typeof made === "object") await made.remove();
+  return report(outcomes, Boolean(Deno.env.get("CI")));
+}
+
+/** Examples have no names to filter by, so they are left out with `--filter`. */
+async function makePlan(project: string, options: TestOptions): Promise<Plan> {
+  function isWanted(file: string): boolean {
+    return options.paths.length === 0 || options.paths.some((part) => file.includes(part));
+  }
+  return {
+    tests: (await findTests(project)).filter(isWanted),
+    documentation: options.filter === undefined ? (await findDocumentation(project)).filter(isWanted) : [],
+    filter: options.filter,
+  };
+}
+
+async function runOn(name: RuntimeName, place: { readonly root: string } | string, plan: Plan): Promise<Outcome> {
+  const runtime = await findRuntime(name);
+  if (typeof runtime === "string") return { name, missing: runtime };
+  if (typeof place === "string") return { name, missing: place };
+  console.log(`\n--- ${name} ${runtime.version}\n`);
+  const results = [];
+  if (plan.tests.length > 0) results.push(await runTests(runtime, place.root, plan.tests, plan.filter));
+  if (name === "deno" && plan.documentation.length > 0) {
+    results.push(await runDocumentation(runtime, place.root, plan.documentation));
+  }
+  return {
+    name,
+    version: runtime.version,
+    cases: results.flatMap((result) => result.cases),
+    problems: results.flatMap((result) => result.problems),
+  };
+}
+
+Deno.exitCode = await main(Deno.args);

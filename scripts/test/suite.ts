@@ -1,0 +1,102 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { readJunit, type TestCase } from "./junit.ts";
+import type { Runtime, RuntimeName } from "./runtimes.ts";
+
+/** What a run of files told. */
+export interface SuiteResult {
+  readonly cases: readonly TestCase[];
+  /** What went wrong beside failed tests; each counts as a failure. */
+  readonly problems: readonly string[];
+}
+
+/** Milliseconds for all files together. */
+const PATIENCE = 300_000;
+/** Milliseconds for one test, where the runtime can limit it. */
+const TEST_PATIENCE = 60_000;
+
+interface Command {
+  readonly report: string;
+  readonly filter: string | undefined;
+}
+
+type Arguments = (command: Command) => readonly string[];
+
+const ARGUMENTS: { readonly [name in RuntimeName]: Arguments } = {
+  deno: ({ report, filter }) => ["test", "-A", `--junit-path=${report}`, ...option("--filter", filter)],
+  node: ({ report, filter }) => [
+    "--test",
+    `--test-timeout=${TEST_PATIENCE}`,
+    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
+    ...option("--test-name-pattern", filter && escapePattern(filter)),
+  ],
+  bun: ({ report, filter }) => [
+    "test",
+    `--timeout=${TEST_PATIENCE}`,
+    ...["--reporter=junit", `--reporter-outfile=${report}`],
+    ...option("--test-name-pattern", filter && escapePattern(filter)),
+  ],
+};
+
+/** Runs test files, given relative to `root`, and checks that there was a test in each. */
+export async function runTests(
+  runtime: Runtime,
+  root: string,
+  files: readonly string[],
+  filter: string | undefined,
+): Promise<SuiteResult> {
+  const { cases, problems, seen } = await runReported(
+    runtime,
+    root,
+    (report) => [...ARGUMENTS[runtime.name]({ report, filter }), ...files.map((file) => `./${file}`)],
+  );
+  if (filter !== undefined) return { cases: cases.filter(({ name }) => name.includes(filter)), problems };
+  // Where nothing at all was reported the reason is known already.
+  const empty = problems.length > 0 && seen.size === 0 ? [] : files.filter((file) => !seen.has(file));
+  return { cases, problems: [...problems, ...empty.map((file) => `${file}: no test ran`)] };
+}
+
+/** Runs the examples of Markdown and source files; only Deno can. */
+export async function runDocumentation(runtime: Runtime, root: string, files: readonly string[]): Promise<SuiteResult> {
+  return await runReported(
+    runtime,
+    root,
+    (report) => ["test", "-A", "--doc", "--permit-no-files", `--junit-path=${report}`, ...files],
+  );
+}
+
+async function runReported(
+  runtime: Runtime,
+  root: string,
+  makeArgs: (report: string) => readonly string[],
+): Promise<SuiteResult & { readonly seen: ReadonlySet<string> }> {
+  const folder = await mkdtemp(join(tmpdir(), "fhir-ws-report-"));
+  const report = join(folder, "junit.xml");
+  try {
+    const signal = AbortSignal.timeout(PATIENCE);
+    const command = new Deno.Command(runtime.path, { args: [...makeArgs(report)], cwd: root, stdin: "null", signal });
+    const { code } = await command.spawn().status;
+    const { cases, files } = readJunit(await readFile(report, "utf8").catch(() => "")); // none was written: nothing ran
+    const seen = new Set(Array.from(files, (file) => relative(root, resolve(root, file))));
+    return { cases, seen, problems: signal.aborted ? ["did not end in time"] : exitProblems(code, cases) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a report does not tell: errors outside of every test, and that there was no report at all. */
+function exitProblems(code: number, cases: readonly TestCase[]): string[] {
+  return code !== 0 && !cases.some(({ state }) => state === "failed")
+    ? [`exit code ${code} without a failed test`]
+    : [];
+}
+
+function option(name: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [`${name}=${value}`];
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
