@@ -9,8 +9,8 @@ import { findDocumentation, findTests } from "./test/files.ts";
 import { makeMirror, type Mirror } from "./test/mirror.ts";
 import { HELP, parseOptions, type TestOptions } from "./test/options.ts";
 import { type Outcome, report } from "./test/report.ts";
-import { findRuntime, type RuntimeName } from "./test/runtimes.ts";
-import { runDocumentation, runTests } from "./test/suite.ts";
+import { findRuntime, type Runtime, RUNTIME_NAMES, type RuntimeName } from "./test/runtimes.ts";
+import { type Executables, runDocumentation, runTests } from "./test/suite.ts";
 
 interface Plan {
   readonly tests: readonly string[];
@@ -30,11 +30,13 @@ async function main(args: readonly string[]): Promise<number> {
     console.error("Cannot run any test: no file matches");
     return 2;
   }
+  const runtimes = new Map<RuntimeName, Runtime | string>();
+  for (const name of RUNTIME_NAMES) runtimes.set(name, await findRuntime(name));
   const outcomes: Outcome[] = [];
   let mirror: Promise<Mirror | string> | undefined;
   for (const name of options.only) {
-    if (name === "deno") outcomes.push(await runOn(name, { root: project }, plan));
-    else outcomes.push(await runOn(name, await (mirror ??= makeMirror(project)), plan));
+    const place = name === "deno" ? { root: project } : await (mirror ??= makeMirror(project));
+    outcomes.push(await runOn(name, runtimes, place, plan));
   }
   const made = await mirror;
   if (typeof made === "object") await made.remove();
@@ -53,13 +55,20 @@ async function makePlan(project: string, options: TestOptions): Promise<Plan> {
   };
 }
 
-async function runOn(name: RuntimeName, place: { readonly root: string } | string, plan: Plan): Promise<Outcome> {
-  const runtime = await findRuntime(name);
-  if (typeof runtime === "string") return { name, missing: runtime };
+async function runOn(
+  name: RuntimeName,
+  runtimes: ReadonlyMap<RuntimeName, Runtime | string>,
+  place: { readonly root: string } | string,
+  plan: Plan,
+): Promise<Outcome> {
+  const runtime = runtimes.get(name);
+  if (typeof runtime !== "object") return { name, missing: runtime ?? "unknown" };
   if (typeof place === "string") return { name, missing: place };
   console.log(`\n--- ${name} ${runtime.version}\n`);
   const results = [];
-  if (plan.tests.length > 0) results.push(await runTests(runtime, place.root, plan.tests, plan.filter));
+  if (plan.tests.length > 0) {
+    results.push(await runTests(runtime, place.root, plan.tests, plan.filter, executables(runtimes)));
+  }
   if (name === "deno" && plan.documentation.length > 0) {
     results.push(await runDocumentation(runtime, place.root, plan.documentation));
   }
@@ -69,6 +78,14 @@ async function runOn(name: RuntimeName, place: { readonly root: string } | strin
     cases: results.flatMap((result) => result.cases),
     problems: results.flatMap((result) => result.problems),
   };
+}
+
+function executables(runtimes: ReadonlyMap<RuntimeName, Runtime | string>): Executables {
+  const found: Record<string, string> = {};
+  for (const [name, runtime] of runtimes) {
+    if (typeof runtime === "object") found[`TEST_${name.toUpperCase()}`] = runtime.path;
+  }
+  return found;
 }
 
 Deno.exitCode = await main(Deno.args);

@@ -40,16 +40,21 @@ const ARGUMENTS: { readonly [name in RuntimeName]: Arguments } = {
   ],
 };
 
+/** Where tests find the executables of other runtimes: `TEST_DENO`, `TEST_NODE`, `TEST_BUN`. */
+export type Executables = Readonly<Record<string, string>>;
+
 /** Runs test files, given relative to `root`, and checks that there was a test in each. */
 export async function runTests(
   runtime: Runtime,
   root: string,
   files: readonly string[],
   filter: string | undefined,
+  executables: Executables,
 ): Promise<SuiteResult> {
   const { cases, problems, seen } = await runReported(
     runtime,
     root,
+    executables,
     (report) => [...ARGUMENTS[runtime.name]({ report, filter }), ...files.map((file) => `./${file}`)],
   );
   if (filter !== undefined) return { cases: cases.filter(({ name }) => name.includes(filter)), problems };
@@ -63,6 +68,7 @@ export async function runDocumentation(runtime: Runtime, root: string, files: re
   return await runReported(
     runtime,
     root,
+    {},
     (report) => ["test", "-A", "--doc", "--permit-no-files", `--junit-path=${report}`, ...files],
   );
 }
@@ -70,13 +76,15 @@ export async function runDocumentation(runtime: Runtime, root: string, files: re
 async function runReported(
   runtime: Runtime,
   root: string,
+  env: Executables,
   makeArgs: (report: string) => readonly string[],
 ): Promise<SuiteResult & { readonly seen: ReadonlySet<string> }> {
   const folder = await mkdtemp(join(tmpdir(), "fhir-ws-report-"));
   const report = join(folder, "junit.xml");
   try {
     const signal = AbortSignal.timeout(PATIENCE);
-    const command = new Deno.Command(runtime.path, { args: [...makeArgs(report)], cwd: root, stdin: "null", signal });
+    const args = [...makeArgs(report)];
+    const command = new Deno.Command(runtime.path, { args, cwd: root, env, stdin: "null", signal });
     const { code } = await command.spawn().status;
     const { cases, files } = readJunit(await readFile(report, "utf8").catch(() => "")); // none was written: nothing ran
     const seen = new Set(Array.from(files, (file) => relative(root, resolve(root, file))));
