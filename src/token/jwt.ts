@@ -29,6 +29,7 @@ export interface JwtKeySet {
  *
  * @throws {TypeError} when a key is weak (an HMAC secret shorter than its hash, RSA under 2048 bits), unfit or unknown
  * to WebCrypto, when two keys share a `kid`, or when `singleUse` is set without a `store`.
+ * @throws {RangeError} when `maxLifetime` or `clockSkew` is no whole number of seconds.
  *
  * @example
  * ```ts
@@ -95,10 +96,10 @@ function createJwtFormat(keys: readonly ReadyKey[], options: JwtSignerOptions): 
     async read(token: string, now: number): Promise<BindingGrant> {
       const claims = await verified(token, known);
       const latest = Math.floor(now / 1000) + clockSkew;
-      const isGood = claims !== undefined && claims.iss === (issuer ?? claims.aud) && claims.iat <= latest &&
-        (claims.nbf ?? claims.iat) <= latest && claims.exp - claims.iat <= maxLifetime;
+      const isGood = claims !== undefined && claims.iss === (issuer ?? claims.aud) &&
+        Math.max(claims.iat, claims.nbf ?? 0) <= latest && claims.exp - claims.iat <= maxLifetime;
       if (!isGood) throw new BindingError("token-unknown");
-      if (!(now < claims.exp * 1000)) throw new BindingError("token-expired");
+      if (claims.exp * 1000 <= now) throw new BindingError("token-expired");
       return grantOfClaims(claims);
     },
   };
