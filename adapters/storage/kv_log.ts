@@ -1,0 +1,247 @@
+// The event log of the KV adapter.
+
+import type { EventLog, LoggedEvent, NotificationEvent } from "../../src/types.ts";
+import {
+  decode,
+  encode,
+  getAll,
+  keyOf,
+  keySize,
+  type KvDatabase,
+  type KvEntry,
+  type KvKey,
+  type KvOptions,
+  MAX_CHECKS,
+  MAX_VALUE,
+  untilCommitted,
+  write,
+} from "./kv_database.ts";
+
+/** Options of `createKvEventLog`. */
+export interface KvEventLogOptions extends KvOptions {
+  /** Events kept per key. Default 1000. */
+  readonly maxEvents?: number;
+  /** Seconds for which an event is kept. Default 86400; not `Infinity`, since KV frees space by age. */
+  readonly maxAge?: number;
+}
+
+/** Milliseconds for which KV keeps what is not read any more. */
+const GRACE = 600_000;
+/** Heads lie in shards, and whoever writes a head writes its shard: one check of a shard guards all of its heads. */
+const SHARDS = 8;
+/** Keys that one atomic operation appends to, with three mutations each (KV takes 1000). */
+const GROUP_KEYS = 300;
+/** Bytes of all the keys that it writes (KV takes 81920). */
+const GROUP_BYTES = 75_000;
+/** Bytes that the copies of an event may have together; a larger one is stored once, and entries refer to it. */
+const COPIES = 60_000;
+/** Parts of a large event that are written at once (KV takes 819200 bytes). */
+const PARTS = 10;
+/** Entries that are deleted at once. */
+const DELETES = 500;
+/** Entries that are read at once in search of the first that is not too old. */
+const SEARCHED = 10;
+
+/** What stands under a key of the log. */
+interface Head {
+  readonly head: number;
+  /** The place of its entries: another one after every drop. */
+  readonly life: string;
+}
+
+/** An event as bytes of JSON, or where these are. */
+type Content = { readonly bytes: Uint8Array } | { readonly event: string; readonly parts: number };
+
+/** One event of one key. */
+type Entry = Content & { readonly at: number };
+
+/**
+ * The events of every base and process that share the database.
+ *
+ * An append to up to 300 keys (fewer when they have more than some 100 characters) is one atomic operation. Beyond
+ * that, each further group of keys is another one: a reader may see the first group before the last, and when the
+ * database fails in between, `append` throws while the groups before stay. Numbers have no gap or repeat in any case.
+ *
+ * What is older than `maxAge` is not read any more; KV removes it some time later.
+ *
+ * @throws {RangeError} when `maxEvents` is no positive integer or `maxAge` not positive and finite; later, and before
+ * anything is written, when a key is longer than KV takes.
+ *
+ * @example
+ * ```ts
+ * import { createKvEventLog } from "@fhir-ws/binding/storage/kv";
+ *
+ * const kv = await Deno.openKv(":memory:");
+ * const log = createKvEventLog(kv, { maxEvents: 100 });
+ * const numbers = await log.append(["a", "b"], { interaction: "create", focus: "Patient/p1" });
+ * kv.close();
+ * if (numbers.join() !== "1,1") throw new Error("unreachable");
+ * ```
+ */
+export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}): EventLog {
+  const { prefix = ["fhir-ws"], maxEvents = 1000, maxAge = 86_400, now = Date.now } = options;
+  if (!Number.isInteger(maxEvents) || maxEvents < 1) {
+    throw new RangeError(`Cannot keep events: maxEvents is "${maxEvents}", not a positive integer`);
+  }
+  if (!(maxAge > 0 && maxAge < Infinity)) {
+    throw new RangeError(`Cannot keep events: maxAge is "${maxAge}", not a positive number of seconds`);
+  }
+  const lifetime = Math.ceil(maxAge * 1000) + GRACE;
+  const contents = createContents(kv, prefix, lifetime + GRACE);
+
+  function headKey(key: string): KvKey {
+    return keyOf(...prefix, "head", key);
+  }
+  function entriesKey(life: string): KvKey {
+    return [...prefix, "entry", life];
+  }
+  function shardKeys(keys: readonly string[]): KvKey[] {
+    return [...new Set(keys.map(shardOf))].map((shard) => [...prefix, "shard", shard]);
+  }
+
+  /** Gives the number under each key, or `undefined` when somebody else wrote in between. */
+  async function appendTo(keys: readonly string[], entry: Entry): Promise<number[] | undefined> {
+    const shards = shardKeys(keys);
+    // A few heads guard themselves. Many are guarded by their shards, which have to be read before them.
+    const guards = keys.length > MAX_CHECKS ? await getAll(kv, shards) : undefined;
+    const heads = await getAll(kv, keys.map(headKey));
+    const atomic = kv.atomic().check(...guards ?? heads);
+    for (const shard of shards) atomic.set(shard, true);
+    const numbers = heads.map(({ key, value }) => {
+      const { head, life } = value as Head | null ?? { head: 0, life: crypto.randomUUID() }; // as the next lines write it
+      const next: Head = { head: head + 1, life };
+      atomic.set(key, next);
+      atomic.set([...entriesKey(life), next.head], entry, { expireIn: lifetime });
+      if (next.head > maxEvents) atomic.delete([...entriesKey(life), next.head - maxEvents]);
+      return next.head;
+    });
+    return (await atomic.commit()).ok ? numbers : undefined;
+  }
+
+  /** The number of the first entry that is still read. */
+  async function findOldest({ head, life }: Head): Promise<number> {
+    const prefix = entriesKey(life);
+    const start = [...prefix, Math.max(1, head - maxEvents + 1)];
+    for await (const { key, value } of kv.list({ prefix, start }, { batchSize: SEARCHED })) {
+      if ((value as Entry).at >= now() - maxAge * 1000) return Number(key.at(-1)); // entries have numbers
+    }
+    return head + 1;
+  }
+
+  return {
+    async append(keys, event) {
+      if (keys.length === 0) return [];
+      const distinct = [...new Set(keys)];
+      const groups = groupsOf(distinct, (key) => keySize(headKey(key)) + 2 * keySize([...entriesKey(NO_LIFE), 1]));
+      const entry: Entry = { at: now(), ...await contents.put(encode(event), distinct.length) };
+      const numbers = new Map<string, number>();
+      for (const group of groups) {
+        const given = await untilCommitted(() => appendTo(group, entry));
+        for (const [index, key] of group.entries()) numbers.set(key, given[index] ?? 0);
+      }
+      return keys.map((key) => numbers.get(key) ?? 0);
+    },
+    async read(key, after, limit) {
+      const found = (await kv.get(headKey(key))).value as Head | null; // as `appendTo` writes it
+      if (found === null) return { events: [], oldest: 1, head: 0 };
+      const oldest = await findOldest(found);
+      const prefix = entriesKey(found.life);
+      const start = [...prefix, Math.max(after + 1, oldest)];
+      const entries = limit > 0 ? await Array.fromAsync(kv.list({ prefix, start }, { limit })) : [];
+      const events = await contents.read(entries);
+      // An event that was appended meanwhile is the head by now.
+      return { events, oldest, head: Math.max(found.head, events.at(-1)?.number ?? 0) };
+    },
+    async heads(keys) {
+      const heads = await getAll(kv, keys.map(headKey));
+      return heads.map(({ value }) => (value as Head | null)?.head ?? 0); // as `appendTo` writes it
+    },
+    async drop(key) {
+      const dropped = await untilCommitted(async () => {
+        const { value, versionstamp } = await kv.get(headKey(key));
+        const atomic = kv.atomic().check({ key: headKey(key), versionstamp }).delete(headKey(key));
+        for (const shard of shardKeys([key])) atomic.set(shard, true);
+        return (await atomic.commit()).ok ? value as Head | null : undefined;
+      });
+      if (dropped) await deleteAll(kv, entriesKey(dropped.life));
+    },
+  };
+}
+
+/** Stands for the place of some entries, to measure their keys. */
+const NO_LIFE = "00000000-0000-0000-0000-000000000000";
+
+/** Puts together as many keys as one atomic operation takes. */
+function groupsOf(keys: readonly string[], sizeOf: (key: string) => number): readonly (readonly string[])[] {
+  const groups: string[][] = [];
+  let room = 0;
+  for (const key of keys) {
+    const size = sizeOf(key);
+    const last = groups.at(-1);
+    if (last && size <= room && last.length < GROUP_KEYS) {
+      last.push(key);
+      room -= size;
+    } else {
+      groups.push([key]);
+      room = GROUP_BYTES - size;
+    }
+  }
+  return groups;
+}
+
+/** FNV-1a, for an even spread. */
+function shardOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  return (hash >>> 0) % SHARDS;
+}
+
+async function deleteAll(kv: KvDatabase, prefix: KvKey): Promise<void> {
+  const found = await Array.fromAsync(kv.list({ prefix }, { batchSize: DELETES }));
+  const keys = found.map(({ key }) => key as KvKey); // `appendTo` wrote them
+  for (let start = 0; start < keys.length; start += DELETES) {
+    const some = keys.slice(start, start + DELETES);
+    await write(kv, (atomic) => some.reduce((all, key) => all.delete(key), atomic));
+  }
+}
+
+interface Contents {
+  /** What an entry holds of an event that has so many entries. */
+  put(bytes: Uint8Array, copies: number): Promise<Content>;
+  /** The events of some entries, in their order. */
+  read(rows: readonly KvEntry[]): Promise<readonly LoggedEvent[]>;
+}
+
+/** The events themselves: in their entries, or in parts beside them that expire by themselves. */
+function createContents(kv: KvDatabase, prefix: readonly string[], expireIn: number): Contents {
+  function partKey(event: string, part: number): KvKey {
+    return [...prefix, "event", event, part];
+  }
+  return {
+    async put(bytes, copies) {
+      if (bytes.length * copies <= COPIES) return { bytes };
+      const event = crypto.randomUUID();
+      const parts = Math.ceil(bytes.length / MAX_VALUE);
+      for (let start = 0; start < parts; start += PARTS) {
+        await write(kv, (atomic) => {
+          for (let part = start; part < Math.min(start + PARTS, parts); part++) {
+            atomic.set(partKey(event, part), bytes.slice(part * MAX_VALUE, (part + 1) * MAX_VALUE), { expireIn });
+          }
+          return atomic;
+        });
+      }
+      return { event, parts };
+    },
+    async read(rows) {
+      const entries = rows.map(({ key, value }) => ({ number: Number(key.at(-1)), entry: value as Entry })); // see append
+      const keys = entries.flatMap(({ entry }) =>
+        "bytes" in entry ? [] : Array.from({ length: entry.parts }, (_, part) => partKey(entry.event, part))
+      );
+      const parts = (await getAll(kv, keys)).map(({ value }) => value as Uint8Array | null); // see put
+      return entries.map(({ number, entry }): LoggedEvent => {
+        const bytes = "bytes" in entry ? [entry.bytes] : parts.splice(0, entry.parts);
+        return { ...decode<NotificationEvent>(...bytes), number };
+      });
+    },
+  };
+}
