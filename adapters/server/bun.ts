@@ -1,0 +1,139 @@
+/**
+ * WebSockets of [`Bun.serve`](https://bun.com/docs/api/websockets).
+ *
+ * @module
+ */
+
+import type { BindingSocket, SocketAdmission, SocketBinder, SocketSession } from "../../src/types.ts";
+import { askBinder, closeFrame, openSession } from "./guard.ts";
+
+/** What a socket carries from its upgrade to its end, in `ws.data`. */
+export interface BunSocketData {
+  /** From `binder.admit`. */
+  readonly admission: Exclude<SocketAdmission, { readonly refused: Response }>;
+  /** Set when the socket is open. */
+  session?: SocketSession | undefined;
+}
+
+/** As much of Bun's `Server` as is called. */
+export interface BunServer {
+  /** Whether the request became a socket. */
+  upgrade(request: Request, options: { data: BunSocketData }): boolean;
+}
+
+/** As much of Bun's `ServerWebSocket` as is called. */
+export interface BunSocket {
+  readonly data: BunSocketData;
+  readonly readyState: number;
+  /** Of Bun's kinds, `arraybuffer` is set. */
+  binaryType?: string | undefined;
+  /** Bytes sent, -1 when they were buffered, 0 when they were dropped. */
+  sendText(text: string): number;
+  close(code?: number, reason?: string): void;
+  terminate(): void;
+  ping(): number;
+  getBufferedAmount(): number;
+}
+
+/** Options of `createBunSockets`. */
+export interface BunSocketOptions {
+  /**
+   * Bytes of the longest message that Bun reads; it answers a longer one with 1009 and never holds it in memory. Keep it
+   * no lower than the binder's `frameSize`. Default 65536.
+   */
+  readonly maxPayloadLength?: number;
+  /**
+   * Bytes in a socket's send buffer above which Bun takes no more. Keep it above the binder's `sendBuffer`.
+   * Default 16777216.
+   */
+  readonly backpressureLimit?: number;
+  /** Seconds of silence after which a socket is closed, at most 960; Bun pings in time. Default 120. */
+  readonly idleTimeout?: number;
+  /** Told when the binder throws. What it throws is dropped. */
+  readonly onError?: (cause: unknown) => void;
+}
+
+/** What goes into `websocket` of `Bun.serve`. */
+export interface BunSocketHandler {
+  readonly maxPayloadLength: number;
+  readonly backpressureLimit: number;
+  readonly closeOnBackpressureLimit: boolean;
+  readonly idleTimeout: number;
+  readonly sendPings: boolean;
+  readonly perMessageDeflate: boolean;
+  open(socket: BunSocket): void;
+  message(socket: BunSocket, data: string | ArrayBuffer | ArrayBufferView): void;
+  drain(socket: BunSocket): void;
+  pong(socket: BunSocket): void;
+  close(socket: BunSocket): void;
+}
+
+/** The upgrades of one binder on Bun. */
+export interface BunSockets {
+  /** The binder's refusal, or `undefined` when the request has become a socket. It never rejects. */
+  upgrade(request: Request, server: BunServer): Promise<Response | undefined>;
+  /** For `Bun.serve`. A socket knows its binder: with several binders, the handler of any one serves all. */
+  readonly websocket: BunSocketHandler;
+}
+
+/**
+ * Binds WebSockets that arrive at `Bun.serve`.
+ *
+ * Compression is off. Bun's own pings (`sendPings`) stay on; the library's come first wherever it pings by itself.
+ *
+ * @example
+ * ```ts
+ * import { createBunSockets } from "@fhir-ws/binding/server/bun";
+ *
+ * // In place of what createSocketBinder() returns
+ * const binder = { admit: () => ({ refused: new Response(null, { status: 503 }) }) };
+ * const sockets = createBunSockets(binder);
+ *
+ * // Bun.serve({ fetch: (request, server) => sockets.upgrade(request, server), websocket: sockets.websocket });
+ * const answer = await sockets.upgrade(new Request("https://fhir.example.org/ws"), { upgrade: () => true });
+ * if (answer?.status !== 503) throw new Error("unreachable");
+ * ```
+ */
+export function createBunSockets(binder: Pick<SocketBinder, "admit">, options: BunSocketOptions = {}): BunSockets {
+  const { onError } = options;
+  return {
+    upgrade: async (request, server) => {
+      const admission = await askBinder(binder, request, onError);
+      if (admission.refused) return admission.refused;
+      // False: the handshake itself was wrong (a missing key, say), or the client has left.
+      return server.upgrade(request, { data: { admission } }) ? undefined : new Response(null, { status: 400 });
+    },
+    websocket: {
+      maxPayloadLength: options.maxPayloadLength ?? 65_536,
+      backpressureLimit: options.backpressureLimit ?? 16_777_216,
+      closeOnBackpressureLimit: false,
+      idleTimeout: options.idleTimeout ?? 120,
+      sendPings: true,
+      perMessageDeflate: false,
+      open: (socket) => {
+        socket.binaryType = "arraybuffer";
+        socket.data.session = openSession(socket.data.admission, bindingSocket(socket), onError);
+      },
+      message: ({ data }, frame) => data.session?.receive(frame),
+      drain: ({ data }) => data.session?.drained(),
+      pong: ({ data }) => data.session?.alive(),
+      // Bun calls this from inside socket.close(), which may come from inside open(): a session must not hear of its end
+      // before its own call has returned.
+      close: ({ data }) => queueMicrotask(() => data.session?.closed()),
+    },
+  };
+}
+
+function bindingSocket(socket: BunSocket): BindingSocket {
+  return {
+    // Dropped (0) is what has to be sent again; buffered (-1) was taken.
+    send: (text) => socket.sendText(text) !== 0,
+    close: (code, reason) => socket.close(...closeFrame(code, reason)),
+    get bufferedAmount() {
+      return socket.getBufferedAmount();
+    },
+    reportsDrain: true,
+    ping: () => void socket.ping(),
+    terminate: () => socket.terminate(),
+  };
+}
