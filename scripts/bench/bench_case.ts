@@ -1,5 +1,23 @@
-/** One comparison: the same job done in several ways. Cases live in `cases/`, each file exports a list. */
-export interface BenchCase {
+/** Cases live in `cases/`, each file exports a list. */
+export type BenchCase = Comparing | Weighing;
+
+/** Something that is no time: memory, or the share of a processor. */
+export interface Weighing {
+  readonly name: string;
+  readonly title: string;
+  weigh(): Promise<readonly Figure[]>;
+}
+
+/** A number, and how large it may be. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly atMost?: number;
+}
+
+/** One comparison: the same job done in several ways. */
+export interface Comparing {
   /** What `--only` asks for. */
   readonly name: string;
   /** What one operation is. */

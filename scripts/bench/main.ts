@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { BenchCase } from "./bench_case.ts";
 import { measure, ROUNDS } from "./measure.ts";
 import { HELP, parseOptions } from "./options.ts";
-import { type CaseResult, makeResult } from "./result.ts";
+import { type CaseResult, countMissed, judgeFigures, makeResult } from "./result.ts";
 import { formatResult } from "./table.ts";
 
 async function main(args: readonly string[]): Promise<number> {
@@ -40,7 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (!json) console.log(formatResult(result));
   }
   if (json) console.log(JSON.stringify({ ...machine(), rounds: ROUNDS, results }, null, 2));
-  const missed = results.flatMap(({ ratios }) => ratios).filter(({ pass }) => pass === false).length;
+  const missed = results.reduce((sum, result) => sum + countMissed(result), 0);
   return strict && missed > 0 ? 1 : 0;
 }
 
@@ -58,6 +58,12 @@ async function readCases(wanted: readonly string[] | undefined): Promise<BenchCa
 }
 
 async function runCase(one: BenchCase): Promise<CaseResult> {
+  if ("weigh" in one) {
+    showProgress(one.name);
+    const figures = await one.weigh();
+    showProgress("");
+    return judgeFigures(one, figures);
+  }
   const { variants, comparisons, teardown } = await one.setup();
   try {
     const samples = await measure(variants, (round) => showProgress(`${one.name}: round ${round} of ${ROUNDS}`));

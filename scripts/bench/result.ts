@@ -1,4 +1,4 @@
-import type { Comparison } from "./bench_case.ts";
+import type { Comparison, Figure } from "./bench_case.ts";
 import type { Samples } from "./measure.ts";
 
 /** The middle of the rounds, and how far they went. */
@@ -8,8 +8,36 @@ export interface Spread {
   readonly max: number;
 }
 
-/** The figures of one case. */
-export interface CaseResult {
+/** What one case came to. */
+export type CaseResult = TimeResult | FigureResult;
+
+/** What was weighed. */
+export interface FigureResult {
+  readonly name: string;
+  readonly title: string;
+  readonly figures: readonly (Figure & { readonly pass?: boolean })[];
+}
+
+/** Holds figures against their limits. */
+export function judgeFigures(
+  { name, title }: { readonly name: string; readonly title: string },
+  figures: readonly Figure[],
+): FigureResult {
+  return {
+    name,
+    title,
+    figures: figures.map((one) => one.atMost === undefined ? one : { ...one, pass: one.value <= one.atMost }),
+  };
+}
+
+/** How many targets were missed. */
+export function countMissed(result: CaseResult): number {
+  const judged: readonly { readonly pass?: boolean }[] = "figures" in result ? result.figures : result.ratios;
+  return judged.filter(({ pass }) => pass === false).length;
+}
+
+/** The times of one case. */
+export interface TimeResult {
   readonly name: string;
   readonly title: string;
   /** Nanoseconds per operation, by variant. */
@@ -31,7 +59,7 @@ export function makeResult(
   { name, title }: { readonly name: string; readonly title: string },
   samples: Samples,
   comparisons: readonly Comparison[],
-): CaseResult {
+): TimeResult {
   return {
     name,
     title,

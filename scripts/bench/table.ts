@@ -1,7 +1,19 @@
-import type { CaseResult, Ratio, Spread } from "./result.ts";
+import type { CaseResult, FigureResult, Ratio, Spread, TimeResult } from "./result.ts";
 
 /** A case as text for people. */
-export function formatResult({ name, title, variants, ratios }: CaseResult): string {
+export function formatResult(result: CaseResult): string {
+  return "figures" in result ? formatFigures(result) : formatTimes(result);
+}
+
+function formatFigures({ name, title, figures }: FigureResult): string {
+  const lines = figures.map(({ name, value, unit, atMost, pass }) => {
+    const line = `  ${name}: ${value.toLocaleString("en", { maximumSignificantDigits: 4 })} ${unit}`;
+    return atMost === undefined ? line : `${line}, target at most ${atMost}: ${pass ? "pass" : "MISS"}`;
+  });
+  return [`${name}: ${title}`, ...lines, ""].join("\n");
+}
+
+function formatTimes({ name, title, variants, ratios }: TimeResult): string {
   const rows = Object.entries(variants).map(([variant, time]) => [
     variant,
     `${Math.round(1e9 / time.median).toLocaleString("en")}/s`,

@@ -25,6 +25,8 @@ import { serve } from "../sockets/serve.ts";
 export const cases: readonly BenchCase[] = [
   fanOut("fan-out-one", "one event to 2,000 sockets of one Subscription", 1, 2000, 0.7),
   fanOut("fan-out-many", "one event to 2,000 Subscriptions with one socket each", 2000, 2000, 0.4),
+  fanOut("fan-out-one-more", "one event to 5,000 sockets of one Subscription", 1, 5000, 0.75),
+  fanOut("fan-out-many-more", "one event to 5,000 Subscriptions with one socket each", 5000, 5000, 0.5),
 ];
 
 function fanOut(name: string, title: string, subscriptions: number, sockets: number, speedAtLeast: number): BenchCase {
