@@ -134,7 +134,7 @@ export class BindingError extends Error {
     super(message ?? TABLE[code].text, options);
     this.name = "BindingError";
     this.code = code;
-    this.issues = options.issues ?? [{ code, text: this.message }];
+    this.issues = options.issues?.length ? options.issues : [{ code, text: this.message }];
     this.retryAfter = options.retryAfter;
   }
 }

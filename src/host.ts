@@ -9,6 +9,9 @@ export type Host = Pick<FhirEndpoint, "storeTimeout" | "now" | "onEvent">;
 /** A `BindingEvent` without its time. */
 export type UntimedEvent = BindingEvent extends infer E ? E extends BindingEvent ? Omit<E, "at"> : never : never;
 
+/** Seconds that a throttled caller is sent away for at most: a day. */
+const LONGEST_WAIT = 86_400;
+
 /** The refusals that are a callback's to make; whatever else it throws means that it is down. */
 const REFUSALS: Partial<Record<HostCall, readonly BindingErrorCode[]>> = {
   verify: ["token-unknown", "token-expired"],
@@ -23,10 +26,12 @@ export function clock(host: Host): number {
 /** Tells the host what happened. */
 export function report(host: Host, event: UntimedEvent): void {
   if (host.onEvent === undefined) return;
+  // Where errors are reported may fail itself: there is nobody left to tell then, and no client may suffer for it.
   try {
-    host.onEvent({ at: clock(host), ...event } as BindingEvent); // the union loses its shape in Omit, not its values
+    const told: unknown = host.onEvent({ at: clock(host), ...event } as BindingEvent); // Omit loses the union's shape
+    if (isPromise(told)) Promise.resolve(told).catch(() => {});
   } catch {
-    // Where errors are reported has failed itself: there is nobody left to tell, and no client may suffer for it.
+    return;
   }
 }
 
@@ -64,7 +69,8 @@ export async function askRate(
 ): Promise<void> {
   if (host.rateLimit === undefined) return;
   const seconds = await askHost(host, "rate-limit", () => host.rateLimit?.(caller, action));
-  if (seconds) throw new BindingError("throttled", undefined, { retryAfter: Math.max(1, Math.ceil(seconds)) });
+  if (!seconds || seconds <= 0) return;
+  throw new BindingError("throttled", undefined, { retryAfter: Math.min(Math.ceil(seconds), LONGEST_WAIT) });
 }
 
 /** A caller as events tell of it: without its claims. */
@@ -77,7 +83,7 @@ function isRefusal(cause: unknown, during: HostCall): boolean {
   return cause.code === "forbidden" || (REFUSALS[during]?.includes(cause.code) ?? false);
 }
 
-function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+function isPromise(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function"; // any thenable will do
 }
 
@@ -87,6 +93,6 @@ function inTime<T>(promise: Promise<T>, milliseconds: number, during: HostCall):
       () => reject(new Error(`Cannot ${during}: no answer in ${milliseconds} ms`)),
       milliseconds,
     );
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    Promise.resolve(promise).then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

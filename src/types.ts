@@ -97,7 +97,10 @@ export interface SubscriptionLookup {
    * every bind and before deliveries: never answer from a cache that outlives a change of access.
    */
   read(id: string, caller: Caller): MaybePromise<FhirSubscription | undefined>;
-  /** This caller's Subscriptions, at most `limit`. Absent: a call without ids is refused. */
+  /**
+   * This caller's Subscriptions, at most `limit`: those on websocket channels that are not off, where the store can tell.
+   * Absent: a call without ids is refused.
+   */
   list?(caller: Caller, limit: number): MaybePromise<readonly FhirSubscription[]>;
   /** A `requested` websocket Subscription was bound: set its status to `active`. */
   activate?(id: string, caller: Caller): MaybePromise<void>;
@@ -211,7 +214,7 @@ export interface SocketEndpoint {
 
 /** What `handleGetWsBindingToken` needs. */
 export interface BindingTokenContext extends FhirEndpoint {
-  /** Who sent the request, or `undefined` when it does not say, or says it wrongly. */
+  /** Who sent the request, or `undefined` when it does not say, or says it wrongly. It must not read the body. */
   authenticate(request: Request): MaybePromise<Caller | undefined>;
   /** Where clients connect; a binder is one. */
   readonly sockets: SocketEndpoint;
@@ -219,7 +222,7 @@ export interface BindingTokenContext extends FhirEndpoint {
   isEnabled?(caller: Caller): MaybePromise<boolean>;
   /** The `WWW-Authenticate` challenge. Default `Bearer`. */
   readonly challenge?: string;
-  /** Seconds. Default 3600. */
+  /** Seconds, at most a year and no more than the signer allows. Default 3600. */
   readonly tokenLifetime?: number;
   /** Ids that one token may cover. Default 100, which is also the most. */
   readonly maxIds?: number;

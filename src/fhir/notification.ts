@@ -2,28 +2,19 @@
 
 import { clock } from "../host.ts";
 import type { ContentLevel, FhirEndpoint, FhirResource, FhirSubscription, FhirVersion, LoggedEvent } from "../types.ts";
-import { readSubscription, type SubscriptionFacts } from "./subscription.ts";
+import {
+  absolute,
+  type Dialect,
+  eventsOf,
+  type NotificationContent,
+  type Notified,
+  type StatusContent,
+  statusResource,
+} from "./status.ts";
+import { readSubscription } from "./subscription.ts";
 import { VERSIONS } from "./version.ts";
 
-/** `text` is the IG's; `json` is what the Medplum client understands: see `notificationBundle`. */
-export type Dialect = "text" | "json";
-
-/** What a notification is about. */
-export type NotificationContent =
-  | { readonly type: "handshake" | "heartbeat"; readonly head: number }
-  | { readonly type: "event-notification"; readonly events: readonly LoggedEvent[] };
-
-/** Whose notification it is, and how it is to look. */
-export interface Notified {
-  readonly base: string;
-  readonly fhirVersion: FhirVersion;
-  readonly id: string;
-  readonly facts: SubscriptionFacts;
-  readonly level: ContentLevel;
-  readonly dialect: Dialect;
-  /** Milliseconds. */
-  readonly now: number;
-}
+export type { Dialect, NotificationContent, Notified } from "./status.ts";
 
 /** How a notification may differ from the plain one. */
 export interface NotificationOptions {
@@ -76,17 +67,17 @@ export function notificationBundle(
   return buildNotification({ base, fhirVersion, id, facts, level, dialect, now: clock(endpoint) }, content);
 }
 
-/** The same from what is known already. */
-export function buildNotification(notified: Notified, content: NotificationContent): FhirResource {
+/** The same from what is known already; `next` is where the events go on. */
+export function buildNotification(notified: Notified, content: StatusContent, next?: string): FhirResource {
   const version = shapeOf(notified);
   const { bundleProfile, bundleType } = VERSIONS[version];
-  const events = content.type === "event-notification" ? content.events : [];
-  const entries = notified.level === "full-resource" ? resourceEntries(events, notified, version) : [];
+  const entries = notified.level === "full-resource" ? resourceEntries(eventsOf(content), notified, version) : [];
   return {
     resourceType: "Bundle",
     ...(bundleProfile !== undefined && { meta: { profile: [bundleProfile] } }),
     type: bundleType,
     timestamp: new Date(notified.now).toISOString(),
+    ...(next !== undefined && { link: [{ relation: "next", url: next }] }),
     entry: [statusEntry(notified, content, version), ...entries],
   } as FhirResource; // a Bundle, of which the library's own type knows no more than that
 }
@@ -97,81 +88,14 @@ function shapeOf({ dialect, fhirVersion }: Notified): FhirVersion {
 }
 
 /** The first entry, which in a history Bundle has a request and a response: bdl-3, bdl-4. */
-function statusEntry(notified: Notified, content: NotificationContent, version: FhirVersion): object {
-  const id = crypto.randomUUID();
-  const status = VERSIONS[version].statusResource === "Parameters"
-    ? statusParameters(id, notified, content)
-    : subscriptionStatus(id, notified, content);
+function statusEntry(notified: Notified, content: StatusContent, version: FhirVersion): object {
+  const resource = statusResource(notified, content, version);
   return {
-    fullUrl: `urn:uuid:${id}`,
-    resource: status,
+    fullUrl: `urn:uuid:${resource.id}`,
+    resource,
     ...(version !== "R5" && {
       request: { method: "GET", url: `${notified.base}/Subscription/${notified.id}/$status` },
       response: { status: "200" },
-    }),
-  };
-}
-
-// https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subscription-status-r4.html
-function statusParameters(id: string, notified: Notified, content: NotificationContent): object {
-  const { facts } = notified;
-  const topic = topicOf(notified);
-  return {
-    resourceType: "Parameters",
-    id,
-    meta: { profile: [VERSIONS.R4.statusProfile] },
-    parameter: [
-      { name: "subscription", valueReference: { reference: subscriptionReference(notified) } },
-      ...(topic === undefined ? [] : [{ name: "topic", valueCanonical: topic }]),
-      { name: "status", valueCode: facts.status },
-      { name: "type", valueCode: content.type },
-      { name: "events-since-subscription-start", valueString: highest(content) },
-      ...eventsOf(content).map((event) => ({ name: "notification-event", part: eventParts(event, notified) })),
-    ],
-  };
-}
-
-function eventParts(event: LoggedEvent, notified: Notified): object[] {
-  const { number, timestamp, focus, additionalContext = [] } = event;
-  return [
-    { name: "event-number", valueString: String(number) },
-    ...(timestamp === undefined ? [] : [{ name: "timestamp", valueInstant: timestamp }]),
-    ...(notified.level === "empty" ? [] : [
-      { name: "focus", valueReference: { reference: reference(focus, notified) } },
-      ...additionalContext.map((context) => ({
-        name: "additional-context",
-        valueReference: { reference: reference(context.reference, notified) },
-      })),
-    ]),
-  ];
-}
-
-// https://hl7.org/fhir/R5/subscriptionstatus.html; integer64 is a JSON string, as R4B's string is.
-function subscriptionStatus(id: string, notified: Notified, content: NotificationContent): object {
-  const topic = topicOf(notified);
-  const events = eventsOf(content);
-  return {
-    resourceType: "SubscriptionStatus",
-    id,
-    status: notified.facts.status,
-    type: content.type,
-    eventsSinceSubscriptionStart: highest(content),
-    ...(events.length > 0 && { notificationEvent: events.map((event) => notificationEvent(event, notified)) }),
-    subscription: { reference: subscriptionReference(notified) },
-    ...(topic !== undefined && { topic }),
-  };
-}
-
-function notificationEvent(event: LoggedEvent, notified: Notified): object {
-  const { number, timestamp, focus, additionalContext = [] } = event;
-  return {
-    eventNumber: String(number),
-    ...(timestamp !== undefined && { timestamp }),
-    ...(notified.level !== "empty" && {
-      focus: { reference: reference(focus, notified) },
-      ...(additionalContext.length > 0 && {
-        additionalContext: additionalContext.map((context) => ({ reference: reference(context.reference, notified) })),
-      }),
     }),
   };
 }
@@ -211,29 +135,4 @@ function resourceEntry(
     request: { method, url },
     ...(version !== "R5" && { response: { status } }),
   };
-}
-
-/** Topics may tell of health: an empty notification does without. */
-function topicOf({ facts, level }: Notified): string | undefined {
-  return level === "empty" ? undefined : facts.topic;
-}
-
-function eventsOf(content: NotificationContent): readonly LoggedEvent[] {
-  return content.type === "event-notification" ? content.events : [];
-}
-
-function highest(content: NotificationContent): string {
-  return String(content.type === "event-notification" ? content.events.at(-1)?.number ?? 0 : content.head);
-}
-
-function subscriptionReference(notified: Notified): string {
-  return reference(`Subscription/${notified.id}`, notified);
-}
-
-function reference(relative: string, { dialect, base }: Notified): string {
-  return dialect === "json" ? relative : absolute(relative, base);
-}
-
-function absolute(relative: string, base: string): string {
-  return /^[a-z][a-z0-9+.-]*:/i.test(relative) ? relative : `${base}/${relative}`;
 }
