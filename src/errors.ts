@@ -13,6 +13,7 @@ export type BindingErrorCode =
   | "not-found"
   | "no-route"
   | "invalid-id"
+  | "invalid-value"
   | "invalid-body"
   | "id-required"
   | "not-eligible"
@@ -69,6 +70,7 @@ const TABLE: Readonly<Record<BindingErrorCode, ErrorRow>> = {
   "not-found": { status: 404, issue: "not-found", text: "Error reading subscription: Not found" },
   "no-route": { status: 404, issue: "not-found", text: "Not found" },
   "invalid-id": { status: 400, issue: "value", text: "Cannot read an id: it is not a FHIR id" },
+  "invalid-value": { status: 400, issue: "value", text: "Cannot read a parameter: its value is not of its type" },
   "invalid-body": { status: 400, issue: "structure", text: "Cannot read the body: it is not a Parameters resource" },
   "id-required": { status: 400, issue: "required", text: "At least one id is required" },
   "not-eligible": { status: 422, issue: "business-rule", text: "Cannot bind the Subscription" },

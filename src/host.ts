@@ -65,7 +65,7 @@ export async function askHost<T>(
 export async function askRate(
   host: Host & Pick<FhirEndpoint, "rateLimit">,
   caller: Caller,
-  action: "issue" | "bind",
+  action: "issue" | "bind" | "query",
 ): Promise<void> {
   if (host.rateLimit === undefined) return;
   const seconds = await askHost(host, "rate-limit", () => host.rateLimit?.(caller, action));

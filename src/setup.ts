@@ -7,7 +7,9 @@ import type { FhirEndpoint } from "./types.ts";
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
 /** @throws {TypeError} or {RangeError} */
-export function checkEndpoint({ base, fhirVersion, storeTimeout }: FhirEndpoint): void {
+export function checkEndpoint(
+  { base, fhirVersion, storeTimeout }: Pick<FhirEndpoint, "base" | "fhirVersion" | "storeTimeout">,
+): void {
   checkBase(base);
   if (!Object.hasOwn(VERSIONS, fhirVersion)) throw new TypeError(`Cannot serve FHIR version "${fhirVersion}"`);
   checkCount("storeTimeout", storeTimeout, MAX_TIMEOUT);

@@ -87,7 +87,7 @@ export interface FhirEndpoint {
   /** Audit and metrics. What it throws is dropped. */
   readonly onEvent?: (event: BindingEvent) => void;
   /** Seconds to wait when this caller does this too often, else `undefined`. */
-  rateLimit?(caller: Caller, action: "issue" | "bind"): MaybePromise<number | undefined>;
+  rateLimit?(caller: Caller, action: "issue" | "bind" | "query"): MaybePromise<number | undefined>;
 }
 
 /** How the library finds Subscriptions: the one thing that every host implements. */

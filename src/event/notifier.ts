@@ -1,5 +1,6 @@
 // The writing side of notifications.
 
+import { instant, member, text } from "../fhir/json.ts";
 import { report } from "../host.ts";
 import { checkBase } from "../setup.ts";
 import type {
@@ -19,7 +20,7 @@ import { ANY_REVOCATION, revocationSubject, subscriptionKey, subscriptionSubject
  * With a `tokenStore`, the one that the signer has, it can also revoke.
  *
  * @throws {TypeError} when `base` is not an absolute http URL without a slash at its end. `notify` throws it for an event
- * without a proper `focus` or `interaction`.
+ * of which no notification could be made: its `focus`, `interaction`, `timestamp` or `additionalContext` is none.
  *
  * @example
  * ```ts
@@ -91,11 +92,21 @@ export function createNotifier(options: NotifierOptions): Notifier | RevokingNot
 }
 
 /** @throws {TypeError} for what no Bundle could be made of later. */
-function checkEvent({ focus, interaction }: NotificationEvent): void {
+function checkEvent({ focus, interaction, timestamp, additionalContext }: NotificationEvent): void {
   if (typeof focus !== "string" || !/^[A-Za-z]+\/[A-Za-z0-9\-.]{1,64}$/.test(focus)) {
     throw new TypeError(`Cannot notify: focus is not a relative reference such as "Patient/p1"`);
   }
   if (!["create", "update", "delete"].includes(interaction)) {
     throw new TypeError(`Cannot notify: interaction "${interaction}" is not known`);
   }
+  if (timestamp !== undefined && Number.isNaN(instant(timestamp))) {
+    throw new TypeError("Cannot notify: timestamp is not a FHIR instant");
+  }
+  if (additionalContext !== undefined && !isContext(additionalContext)) {
+    throw new TypeError("Cannot notify: additionalContext is not a list of references");
+  }
+}
+
+function isContext(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => text(member(one, "reference")) !== undefined);
 }

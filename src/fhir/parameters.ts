@@ -11,6 +11,12 @@ export interface AskedId {
   readonly expression?: string;
 }
 
+/** The value of a parameter, which nobody has checked, and where the caller wrote it. */
+export interface AskedValue {
+  readonly value: unknown;
+  readonly expression?: string;
+}
+
 /** The answer of the operation; it fits the `Parameters` of `@types/fhir`. */
 export interface BindingTokenParameters extends FhirResource {
   readonly resourceType: "Parameters";
@@ -23,41 +29,40 @@ export interface BindingTokenParameters extends FhirResource {
 }
 
 /**
- * The `id` parameters of a body. Others are ignored; `valueString` is tolerated, as older drafts of the IG had it.
+ * The parameters of a body that have this name, as any of these `value[x]`, else without a value. Others are ignored.
  *
- * @throws {BindingError} `invalid-body`, or `invalid-id` with one issue per bad id.
+ * @throws {BindingError} `invalid-body`.
  */
-export function readIdParameters(body: unknown): AskedId[] {
+export function readParameters(body: unknown, name: string, types: readonly string[]): AskedValue[] {
   const parameters = member(body, "parameter") ?? [];
   if (member(body, "resourceType") !== "Parameters" || !Array.isArray(parameters)) {
     throw new BindingError("invalid-body");
   }
-  const asked: { id: unknown; expression: string }[] = [];
+  const asked: AskedValue[] = [];
   for (const [n, parameter] of items(parameters).entries()) {
-    const name = member(parameter, "name");
-    if (typeof name !== "string") throw new BindingError("invalid-body");
-    if (name === "id") asked.push({ id: readValue(parameter), expression: `Parameters.parameter[${n}]` });
+    const its = member(parameter, "name");
+    if (typeof its !== "string") throw new BindingError("invalid-body");
+    if (its === name) asked.push({ value: readValue(parameter, types), expression: `Parameters.parameter[${n}]` });
   }
-  return checkIds(asked);
+  return asked;
 }
 
 /** inv-1: a parameter has exactly one of value, resource and part. */
-function readValue(parameter: unknown): unknown {
+function readValue(parameter: unknown, types: readonly string[]): unknown {
   const values = Object.keys(Object(parameter)).filter((name) => /^(?:value|resource$|part$)/.test(name));
   const [only] = values;
-  if (values.length !== 1 || (only !== "valueId" && only !== "valueString")) return undefined;
-  return member(parameter, only);
+  return values.length === 1 && only !== undefined && types.includes(only) ? member(parameter, only) : undefined;
 }
 
 /**
  * @throws {BindingError} `invalid-id` with one issue per bad id.
  */
-export function checkIds(asked: readonly { id: unknown; expression?: string }[]): AskedId[] {
+export function checkIds(asked: readonly AskedValue[]): AskedId[] {
   const good: AskedId[] = [];
   const issues: BindingIssue[] = [];
-  for (const { id, expression } of asked) {
+  for (const { value, expression } of asked) {
     const where = expression === undefined ? {} : { expression };
-    if (isFhirId(id)) good.push({ id, ...where });
+    if (isFhirId(value)) good.push({ id: value, ...where });
     else issues.push({ code: "invalid-id", ...where });
   }
   if (issues.length > 0) throw new BindingError("invalid-id", undefined, { issues });

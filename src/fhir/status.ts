@@ -117,7 +117,7 @@ function topicOf({ facts, level }: Notified): string | undefined {
 
 /** The events of a status that has some. */
 export function eventsOf(content: StatusContent): readonly LoggedEvent[] {
-  return "events" in content ? content.events : [];
+  return content.type === "event-notification" || content.type === "query-event" ? content.events : [];
 }
 
 function errorsOf(content: StatusContent): readonly { readonly text: string }[] {
@@ -125,7 +125,7 @@ function errorsOf(content: StatusContent): readonly { readonly text: string }[] 
 }
 
 function highest(content: StatusContent): string {
-  return String("head" in content ? content.head : content.events.at(-1)?.number ?? 0);
+  return String(content.type === "event-notification" ? content.events.at(-1)?.number ?? 0 : content.head);
 }
 
 function subscriptionReference(notified: Notified): string {

@@ -7,11 +7,25 @@ import { checkChallenge, checkCount, checkEndpoint, checkWebsocketUrl } from "..
 import { isBearerText, MAX_IDS, MAX_TOKEN_LENGTH } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller } from "../types.ts";
 import { readGrant } from "./grant.ts";
-import { readAccept, readBody, readCall, readIds } from "./request.ts";
-import { errorResponse, resourceResponse } from "./response.ts";
+import { authenticate, hasPath, MAX_BODY_SIZE, readAccept, readBody, readCall, readIds } from "./request.ts";
+import { refuse, resourceResponse } from "./response.ts";
 
-/** Bytes of a body, unless the host says otherwise. */
-const MAX_BODY_SIZE = 65536;
+const PATH = /\/Subscription(?:\/([^/]+))?\/(?:\$|%24)get-ws-binding-token$/;
+
+/**
+ * Whether a request's path is the operation's, at type or instance level, below any base, with `$` or `%24`.
+ *
+ * @example
+ * ```ts
+ * import { isBindingTokenRequest } from "@fhir-ws/binding";
+ *
+ * const request = new Request("https://example.org/fhir/R4/Subscription/s1/$get-ws-binding-token");
+ * if (!isBindingTokenRequest(request)) throw new Error("unreachable");
+ * ```
+ */
+export function isBindingTokenRequest(request: Request): boolean {
+  return hasPath(request, PATH);
+}
 
 /**
  * Answers `Subscription/$get-ws-binding-token` and `Subscription/[id]/$get-ws-binding-token`, by GET, HEAD or POST:
@@ -47,7 +61,7 @@ export async function handleGetWsBindingToken(request: Request, ctx: BindingToke
   checkContext(ctx);
   let caller: Caller | undefined;
   try {
-    const call = readCall(request);
+    const call = readCall(request, PATH);
     const type = readAccept(request, call, ctx.fhirVersion);
     caller = await authenticate(request, ctx);
     if (ctx.isEnabled !== undefined) await checkEnabled(caller, ctx);
@@ -65,12 +79,6 @@ export async function handleGetWsBindingToken(request: Request, ctx: BindingToke
   } catch (error) {
     return refuse(error, request, caller, ctx);
   }
-}
-
-async function authenticate(request: Request, ctx: BindingTokenContext): Promise<Caller> {
-  const caller = await askHost(ctx, "authenticate", () => ctx.authenticate(request));
-  if (caller) return caller;
-  throw new BindingError(request.headers.has("authorization") ? "login-refused" : "login-required");
 }
 
 async function checkEnabled(caller: Caller, ctx: BindingTokenContext): Promise<void> {
@@ -99,13 +107,6 @@ async function sign(grant: BindingGrant, ctx: BindingTokenContext): Promise<stri
     expiresAt: grant.expiresAt,
   });
   return token;
-}
-
-function refuse(cause: unknown, request: Request, caller: Caller | undefined, ctx: BindingTokenContext): Response {
-  if (!(cause instanceof BindingError)) report(ctx, { type: "error", during: "internal", cause });
-  const error = cause instanceof BindingError ? cause : new BindingError("internal");
-  report(ctx, { type: "refused", code: error.code, ...(caller && { caller: who(caller) }) });
-  return errorResponse(error, request.method, ctx.challenge ?? "Bearer");
 }
 
 /** Seconds of a year: far beyond it lie dates that FHIR cannot write. */

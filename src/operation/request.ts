@@ -2,8 +2,9 @@
 
 import { BindingError } from "../errors.ts";
 import { isFhirJson, negotiate } from "../fhir/media_type.ts";
-import { type AskedId, checkIds, readIdParameters } from "../fhir/parameters.ts";
-import type { FhirVersion } from "../types.ts";
+import { type AskedId, type AskedValue, checkIds, readParameters } from "../fhir/parameters.ts";
+import { askHost, type Host } from "../host.ts";
+import type { BindingTokenContext, Caller, FhirVersion } from "../types.ts";
 
 /** The method, level and query of a call. */
 export interface OperationCall {
@@ -13,21 +14,15 @@ export interface OperationCall {
   readonly query: URLSearchParams | undefined;
 }
 
-const PATH = /\/Subscription(?:\/([^/]+))?\/(?:\$|%24)get-ws-binding-token$/;
+/** Bytes of a body, unless the host says otherwise. */
+export const MAX_BODY_SIZE = 65536;
 
-/**
- * Whether a request's path is the operation's, at type or instance level, below any base, with `$` or `%24`.
- *
- * @example
- * ```ts
- * import { isBindingTokenRequest } from "@fhir-ws/binding";
- *
- * const request = new Request("https://example.org/fhir/R4/Subscription/s1/$get-ws-binding-token");
- * if (!isBindingTokenRequest(request)) throw new Error("unreachable");
- * ```
- */
-export function isBindingTokenRequest(request: Request): boolean {
-  return PATH.test(splitUrl(request.url).path);
+/** What `id` may be given as; older drafts of the IG had `valueString`. */
+const ID_TYPES = ["valueId", "valueString"];
+
+/** Whether a request's path ends like this. */
+export function hasPath(request: Request, path: RegExp): boolean {
+  return path.test(splitUrl(request.url).path);
 }
 
 /** Fetch hands over serialised URLs, so that cutting them is enough and far cheaper than parsing them again. */
@@ -41,13 +36,13 @@ function splitUrl(url: string): { path: string; query: string } {
 }
 
 /**
- * The call of a request.
+ * The call of a request to such a path, whose first group is the instance.
  *
  * @throws {BindingError} `no-route`, `method-not-allowed`.
  */
-export function readCall(request: Request): OperationCall {
+export function readCall(request: Request, pattern: RegExp): OperationCall {
   const { path, query } = splitUrl(request.url);
-  const match = PATH.exec(path);
+  const match = pattern.exec(path);
   if (match === null) throw new BindingError("no-route");
   const { method } = request;
   if (method !== "GET" && method !== "HEAD" && method !== "POST") throw new BindingError("method-not-allowed");
@@ -66,6 +61,20 @@ export function readAccept(request: Request, call: OperationCall, version: FhirV
 }
 
 /**
+ * Who asks.
+ *
+ * @throws {BindingError} `login-required`, `login-refused`, `forbidden`, `unavailable`.
+ */
+export async function authenticate(
+  request: Request,
+  ctx: Host & Pick<BindingTokenContext, "authenticate">,
+): Promise<Caller> {
+  const caller = await askHost(ctx, "authenticate", () => ctx.authenticate(request));
+  if (caller) return caller;
+  throw new BindingError(request.headers.has("authorization") ? "login-refused" : "login-required");
+}
+
+/**
  * The ids that are asked for, without repetition; none at type level means: all of the caller's. At instance level the
  * path alone counts, but a body must still be one that could be read.
  *
@@ -73,32 +82,31 @@ export function readAccept(request: Request, call: OperationCall, version: FhirV
  * @throws {BindingError} `invalid-body`, `invalid-id`, `too-many-ids`.
  */
 export function readIds(call: OperationCall, body: unknown, maxIds: number): readonly AskedId[] {
-  if (call.instance !== undefined) {
-    requireParameters(body);
-    return checkIds([{ id: decode(call.instance) }]);
-  }
+  const asked = readValues(call, body, "id", ID_TYPES);
+  if (call.instance !== undefined) return checkIds([{ value: decode(call.instance) }]);
   const ids = new Map<string, AskedId>();
-  for (const asked of body === undefined ? readQuery(call) : readIdParameters(body)) {
-    if (!ids.has(asked.id)) ids.set(asked.id, asked);
+  for (const one of checkIds(asked)) {
+    if (!ids.has(one.id)) ids.set(one.id, one);
   }
   if (ids.size > maxIds) throw new BindingError("too-many-ids");
   return [...ids.values()];
 }
 
-/** Ids in a query: https://hl7.org/fhir/operations.html#request */
-function readQuery(call: OperationCall): AskedId[] {
-  return checkIds((call.query?.getAll("id") ?? []).map((id) => ({ id, expression: "http.id" })));
-}
-
-/** The values of `id` are not looked at here, whatever they are. */
-function requireParameters(body: unknown): void {
-  if (body === undefined) return;
-  try {
-    readIdParameters(body);
-  } catch (error) {
-    if (error instanceof BindingError && error.code === "invalid-id") return;
-    throw error;
-  }
+/**
+ * The values of a parameter: of the body when there is one, else of the query
+ * (https://hl7.org/fhir/operations.html#request).
+ *
+ * @param types The `value[x]` that it may be given as.
+ * @throws {BindingError} `invalid-body`.
+ */
+export function readValues(
+  call: OperationCall,
+  body: unknown,
+  name: string,
+  types: readonly string[],
+): readonly AskedValue[] {
+  if (body !== undefined) return readParameters(body, name, types);
+  return (call.query?.getAll(name) ?? []).map((value) => ({ value, expression: `http.${name}` }));
 }
 
 function decode(segment: string): string | undefined {

@@ -1,8 +1,9 @@
 // What a call is answered with.
 
-import { type BindingError, errorRow } from "../errors.ts";
+import { BindingError, errorRow } from "../errors.ts";
 import { operationOutcome } from "../fhir/outcome.ts";
-import type { FhirResource } from "../types.ts";
+import { type Host, report, who } from "../host.ts";
+import type { BindingTokenContext, Caller, FhirResource } from "../types.ts";
 
 /** How errors are sent: in the formal type, whatever was acceptable. */
 export const FHIR_JSON = "application/fhir+json";
@@ -25,8 +26,21 @@ export function resourceResponse(
   return response;
 }
 
+/** The answer to a call that failed; whatever is no `BindingError` is a mistake of ours. The host is told of both. */
+export function refuse(
+  cause: unknown,
+  request: Request,
+  caller: Caller | undefined,
+  ctx: Host & Pick<BindingTokenContext, "challenge">,
+): Response {
+  if (!(cause instanceof BindingError)) report(ctx, { type: "error", during: "internal", cause });
+  const error = cause instanceof BindingError ? cause : new BindingError("internal");
+  report(ctx, { type: "refused", code: error.code, ...(caller && { caller: who(caller) }) });
+  return errorResponse(error, request.method, ctx.challenge ?? "Bearer");
+}
+
 /** The row of the error, with the headers that HTTP wants beside its status. */
-export function errorResponse(error: BindingError, method: string, challenge: string): Response {
+function errorResponse(error: BindingError, method: string, challenge: string): Response {
   return resourceResponse(operationOutcome(error.issues), {
     method,
     status: errorRow(error.code).status,

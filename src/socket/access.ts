@@ -1,54 +1,72 @@
 // Access is read at every bind and again before deliveries, once for all sockets of a caller.
 
+import { BindingError } from "../errors.ts";
 import { readSubscription, whyNotEligible } from "../fhir/subscription.ts";
-import { askHost, clock } from "../host.ts";
+import { askHost, clock, report } from "../host.ts";
 import { readVisible } from "../token/verify.ts";
 import type { EndReason, FhirSubscription } from "../types.ts";
 import { endBinding, settleExpiry } from "./binding.ts";
-import { type Access, type BinderState, type Failure, type FreshRead, PATIENCE } from "./state.ts";
+import { type Access, type BinderState, type Failure, type FreshRead, type Moment, moment, PATIENCE } from "./state.ts";
 
 /** Whether the last decision may be used again. A clock that was set back makes it old. */
 export function isFresh(state: BinderState, access: Access, now: number): boolean {
-  const age = now - access.checkedAt;
-  return age >= 0 && age < state.settings.recheckAfter && !access.failing.has("access");
+  const age = now - access.checked.at;
+  return age >= 0 && age < state.settings.recheckAfter && !isOutdated(access) && !access.failing.has("access");
 }
 
-/** Reads the Subscription again and acts upon it; one read at a time, and another when it changed meanwhile. */
+/** Whether it has changed since it was last read. */
+export function isOutdated({ checked, changed }: Access): boolean {
+  return checked.order < changed;
+}
+
+/**
+ * Reads the Subscription again and acts upon it. All who ask share one read, unless it began before the last change:
+ * then they share the next. Never rejects.
+ */
 export function refresh(state: BinderState, access: Access): Promise<void> {
-  access.reading ??= readUntilCalm(state, access).finally(() => {
+  const { reading } = access;
+  if (reading === undefined) return beginReading(state, access);
+  if (reading.began.order > access.changed) return reading.done;
+  return reading.next ??= reading.done.then(() => refresh(state, access));
+}
+
+function beginReading(state: BinderState, access: Access): Promise<void> {
+  const began = moment(state);
+  const done = readOnce(state, access, began).finally(() => {
     access.reading = undefined;
   });
-  return access.reading;
+  access.reading = { began, done, next: undefined };
+  return done;
 }
 
-async function readUntilCalm(state: BinderState, access: Access): Promise<void> {
-  let changes: number;
-  do {
-    changes = access.changes;
-    await readOnce(state, access);
-  } while (access.changes !== changes && access.bindings.size > 0);
-}
-
-async function readOnce(state: BinderState, access: Access): Promise<void> {
-  const checkedAt = clock(state.settings);
-  let subscription: FhirSubscription | undefined;
-  try {
-    subscription = await readActivated(state, access);
-  } catch {
-    return failed(state, access, "access"); // the host has been told the cause
-  }
-  access.failing.delete("access");
-  if (subscription === undefined) return endAll(state, access, "access-lost");
-  const read = freshRead(state, subscription, checkedAt);
+async function readOnce(state: BinderState, access: Access, began: Moment): Promise<void> {
+  const read = await tryRead(state, access, began);
+  // A bind has read it later, and is right.
+  if (began.order < access.checked.order) return;
+  if (read === "failed") return failed(state, access, "access");
+  if (read === undefined) return endAll(state, access, "access-lost");
   const reason = reasonToEnd(read, clock(state.settings));
   if (reason !== undefined) return endAll(state, access, reason);
   adopt(state, access, read);
 }
 
-/** New facts apply from the next notification on. */
+async function tryRead(state: BinderState, access: Access, began: Moment): Promise<FreshRead | undefined | "failed"> {
+  try {
+    const subscription = await readActivated(state, access);
+    return subscription && freshRead(state, subscription, began);
+  } catch (cause) {
+    // Of what a callback did the host has been told.
+    if (!(cause instanceof BindingError)) report(state.settings, { type: "error", during: "internal", cause });
+    return "failed";
+  }
+}
+
+/** New facts apply from the next notification on; what was read before those at hand is none. */
 export function adopt(state: BinderState, access: Access, read: FreshRead): void {
+  if (read.checked.order < access.checked.order) return;
   const { endsAt, heartbeatPeriod } = access.facts;
   Object.assign(access, read, { rendered: undefined });
+  access.failing.delete("access");
   if (read.facts.endsAt === endsAt && read.facts.heartbeatPeriod === heartbeatPeriod) return;
   for (const binding of access.bindings) settleExpiry(state, binding);
 }
@@ -64,9 +82,9 @@ async function readActivated(state: BinderState, { watched, caller }: Access): P
 }
 
 /** What an access keeps of a Subscription that was read. */
-export function freshRead(state: BinderState, subscription: FhirSubscription, checkedAt: number): FreshRead {
+export function freshRead(state: BinderState, subscription: FhirSubscription, checked: Moment): FreshRead {
   const facts = readSubscription(subscription, state.settings.fhirVersion);
-  return { facts, subscription: state.settings.mayReceive && subscription, checkedAt };
+  return { facts, subscription: state.settings.mayReceive && subscription, checked };
 }
 
 function reasonToEnd({ facts }: FreshRead, now: number): EndReason | undefined {
@@ -76,9 +94,14 @@ function reasonToEnd({ facts }: FreshRead, now: number): EndReason | undefined {
 
 /** Events are held while nothing can be read, and not for ever. */
 export function failed(state: BinderState, access: Access, failure: Failure): void {
+  const { storeTimeout = 5000, reconcileEvery } = state.settings;
   const now = clock(state.settings);
-  const since = access.failing.get(failure) ?? now;
-  access.failing.set(failure, since);
+  const before = access.failing.get(failure);
+  // What fails is tried again each round; a longer silence says that it had recovered, or was not needed.
+  const goesOn = before !== undefined && now - before.last < 2 * reconcileEvery + 4 * storeTimeout;
+  // A clock that was set back must not make it wait longer.
+  const since = goesOn ? Math.min(now, before.since) : now;
+  access.failing.set(failure, { since, last: now });
   if (now - since >= PATIENCE) endAll(state, access, "store");
 }
 

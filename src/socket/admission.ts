@@ -1,17 +1,33 @@
 // What is decided before an upgrade.
 
-import { BindingError, errorRow } from "../errors.ts";
+import { BindingError, type BindingErrorCode, errorRow } from "../errors.ts";
 import { operationOutcome } from "../fhir/outcome.ts";
-import { askHost } from "../host.ts";
+import { askHost, report } from "../host.ts";
 import type { BindingSocket, Caller, SocketAdmission } from "../types.ts";
 import { Session } from "./session.ts";
 import type { BinderState } from "./state.ts";
 
-/** Seconds after which a client may try again. */
-const RETRY_AFTER = "5";
+type HeaderFields = Readonly<Record<string, string>>;
+
+/** What else an answer says; seconds after which a client may try again. RFC 9110 §10.2.3, §11.6.1. */
+const HEADERS: Partial<Record<BindingErrorCode, HeaderFields>> = {
+  "unavailable": { "retry-after": "5" },
+  "login-refused": { "www-authenticate": 'Bearer error="invalid_token"' },
+};
 
 /** Refuses an upgrade with an answer, or lets it go on. */
 export async function admit(state: BinderState, request: Request): Promise<SocketAdmission> {
+  try {
+    return await judge(state, request);
+  } catch (error) {
+    if (!(error instanceof BindingError)) report(state.settings, { type: "error", during: "internal", cause: error });
+    const code = error instanceof BindingError ? error.code : "internal";
+    return refuse(code, errorRow(code).status, HEADERS[code]);
+  }
+}
+
+/** @throws {BindingError} for what a callback of the host refuses or cannot tell. */
+async function judge(state: BinderState, request: Request): Promise<SocketAdmission> {
   const { settings } = state;
   const url = new URL(request.url);
   if (url.pathname !== (pathOf(state) ?? url.pathname)) return refuse("no-route", 404);
@@ -19,18 +35,13 @@ export async function admit(state: BinderState, request: Request): Promise<Socke
     return refuse("method-not-allowed", 426, { upgrade: "websocket", connection: "Upgrade" });
   }
   const origin = request.headers.get("origin");
-  if (origin !== null && !settings.mayConnect(origin)) return refuse("forbidden", 403);
-  if (state.closing || state.sessions.size >= settings.limits.sockets) {
-    return refuse("unavailable", 503, { "retry-after": RETRY_AFTER });
+  if (origin !== null && !await askHost(settings, "authenticate", () => settings.mayConnect(origin))) {
+    throw new BindingError("forbidden");
   }
-  try {
-    const legacyCaller = await authenticateLegacy(state, request);
-    const token = settings.tokenInUrl ? url.searchParams.get("token") ?? undefined : undefined;
-    return { open: (socket) => open(state, socket, legacyCaller, token) };
-  } catch (error) {
-    const code = error instanceof BindingError ? error.code : "internal";
-    return refuse(code, errorRow(code).status, code === "unavailable" ? { "retry-after": RETRY_AFTER } : {});
-  }
+  if (state.closing || state.sessions.size >= settings.limits.sockets) throw new BindingError("unavailable");
+  const legacyCaller = await authenticateLegacy(state, request);
+  const token = settings.tokenInUrl ? url.searchParams.get("token") ?? undefined : undefined;
+  return { open: (socket) => open(state, socket, legacyCaller, token) };
 }
 
 function pathOf({ settings: { path, websocketUrl } }: BinderState): string | undefined {
@@ -38,11 +49,7 @@ function pathOf({ settings: { path, websocketUrl } }: BinderState): string | und
   return typeof websocketUrl === "string" ? new URL(websocketUrl).pathname : undefined;
 }
 
-function refuse(
-  code: Parameters<typeof errorRow>[0],
-  status: number,
-  headers: Readonly<Record<string, string>> = {},
-): SocketAdmission {
+function refuse(code: BindingErrorCode, status: number, headers: HeaderFields = {}): SocketAdmission {
   return {
     refused: new Response(JSON.stringify(operationOutcome([{ code }])), {
       status,
@@ -72,13 +79,16 @@ function open(
 ): Session {
   const session = new Session(state, socket, legacyCaller);
   if (state.closing) session.close(1001, "going away");
-  evictOldest(state);
+  else makeRoom(state, session);
   if (token !== undefined) session.enqueue(`bind-with-token ${token}`);
   return session;
 }
 
 /** A crowd of sockets that never bind pushes out its own oldest, not those who come to bind. */
-function evictOldest(state: BinderState): void {
-  if (state.unbound.size <= state.settings.limits.unboundSockets) return;
-  for (const oldest of state.unbound) return oldest.drop(1013, "too many sockets without a binding");
+function makeRoom({ settings, sessions, unbound }: BinderState, newest: Session): void {
+  const { sockets, unboundSockets } = settings.limits;
+  const [oldest] = unbound;
+  if (unbound.size > unboundSockets) oldest?.drop(1013, "too many sockets without a binding");
+  // Several may be admitted before any of them opens.
+  else if (sessions.size > sockets) newest.drop(1013, "too many sockets");
 }

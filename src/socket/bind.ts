@@ -1,26 +1,22 @@
 // A bind, step by step: https://hl7.org/fhir/uv/subscriptions-backport/channels.html#websockets
 
 import { BindingError } from "../errors.ts";
-import { callerSubject, subscriptionKey, subscriptionSubject, tokenSubject } from "../event/key.ts";
+import { subscriptionKey } from "../event/key.ts";
 import { isIssue, judgeSubscription, refusalOf } from "../fhir/eligibility.ts";
-import { askHost, askRate, clock, report, who } from "../host.ts";
+import { askHost, clock, report, who } from "../host.ts";
 import { readVisible, type VerifiedBinding, verifyBinding } from "../token/verify.ts";
-import type { BindingGrant, Caller, FhirSubscription } from "../types.ts";
+import type { BindingGrant, Caller } from "../types.ts";
+import { accept, type Accepted, vacate } from "./accept.ts";
 import { adopt, freshRead, refresh } from "./access.ts";
+import { isChanged, isDoubtful } from "./attempt.ts";
 import { Binding, settleExpiry } from "./binding.ts";
-import { readHeads } from "./heads.ts";
 import type { Command } from "./protocol.ts";
 import type { SocketDialect } from "./rendering.ts";
 import { recheckTokens } from "./revocation.ts";
 import type { Session } from "./session.ts";
-import { startBindings } from "./start.ts";
-import { type BindAttempt, type BinderState, type BoundToken, enter } from "./state.ts";
+import { change, startBindings } from "./start.ts";
+import { type BindAttempt, type BinderState, type BoundToken, enter, type FreshRead } from "./state.ts";
 import { tailOf } from "./unbind.ts";
-
-/** A bind that has been verified, and when its Subscriptions began to be read (milliseconds). */
-interface Accepted extends VerifiedBinding {
-  readonly checkedAt: number;
-}
 
 /** How a bind was asked for. */
 interface Manner {
@@ -28,9 +24,6 @@ interface Manner {
   readonly tail: string;
   readonly since?: ReadonlyMap<string, number>;
 }
-
-/** Times that a bind is verified anew because what it rests on has changed meanwhile. */
-const TRIES = 10;
 
 /**
  * Binds what a token covers.
@@ -82,7 +75,7 @@ async function bindVerified(
   redeem: (grant: BindingGrant) => Promise<void> | void,
 ): Promise<void> {
   await state.bus.listening();
-  const attempt: BindAttempt = { seen: new Set() };
+  const attempt: BindAttempt = { seen: new Set(), place: undefined };
   state.attempts.add(attempt);
   try {
     const accepted = await accept(state, session, verify, attempt);
@@ -91,54 +84,13 @@ async function bindVerified(
     if (session.over) return;
     const bindings = register(state, session, manner, accepted);
     // From here on messages reach the bindings themselves; those that came during the redeem are made up for.
-    if (isTouched(attempt, accepted.grant)) await makeUp(state, session, bindings);
+    await makeUp(state, session, bindings, attempt, accepted.grant);
     await activate(state, bindings);
     await startBindings(state, bindings);
     if (accepted.refused.length > 0) session.tell(accepted.refused);
   } finally {
     state.attempts.delete(attempt);
-  }
-}
-
-/** Verifies until nothing that it rests on has changed on the way. Everything that may refuse is in here. */
-async function accept(
-  state: BinderState,
-  session: Session,
-  verify: () => Promise<VerifiedBinding>,
-  attempt: BindAttempt,
-): Promise<Accepted> {
-  for (let n = 0; n < TRIES; n++) {
-    attempt.seen.clear();
-    const checkedAt = clock(state.settings);
-    const verified = await verify();
-    const { grant, subscriptions } = verified;
-    checkCaller(session, grant.caller);
-    if (n === 0) await askRate(state.settings, grant.caller, "bind");
-    checkLimits(state, session, grant.caller, subscriptions);
-    // A log that is down refuses here, before a single-use token is used up.
-    if (state.settings.tokens.redeem) await readHeads(state, keysOf(state, grant));
-    if (grant.expiresAt * 1000 <= clock(state.settings)) throw new BindingError("token-expired");
-    if (!isTouched(attempt, grant)) return { ...verified, checkedAt };
-  }
-  throw new BindingError("unavailable");
-}
-
-function checkCaller(session: Session, caller: Caller): void {
-  if (session.caller === undefined || callerSubject(session.caller) === callerSubject(caller)) return;
-  throw new BindingError("other-caller");
-}
-
-function checkLimits(
-  state: BinderState,
-  session: Session,
-  caller: Caller,
-  subscriptions: readonly FhirSubscription[],
-): void {
-  const { bindingsPerSocket, socketsPerCaller } = state.settings.limits;
-  const more = subscriptions.filter(({ id = "" }) => !session.bindings.has(id)).length;
-  const sockets = session.caller === undefined ? (state.callers.get(callerSubject(caller))?.size ?? 0) + 1 : 0;
-  if (session.bindings.size + more > bindingsPerSocket || sockets > socketsPerCaller) {
-    throw new BindingError("too-many-bindings");
+    vacate(state, session, attempt);
   }
 }
 
@@ -160,30 +112,41 @@ async function redeem({ settings }: BinderState, session: Session, grant: Bindin
 
 /** Makes or renews the bindings; a renewal extends and never shortens, and keeps its place in the log. */
 function register(state: BinderState, session: Session, manner: Manner, accepted: Accepted): Binding[] {
-  const { grant, subscriptions, checkedAt } = accepted;
-  const token: BoundToken = { grant, tail: manner.tail };
-  session.accepted(grant.caller);
-  session.tokens = [...session.tokens.filter(({ tail }) => tail !== token.tail), token];
-  return subscriptions.flatMap((subscription) => {
-    const { id } = subscription;
-    if (id === undefined) return [];
-    const key = subscriptionKey(state.settings.base, grant.caller.tenant, id);
-    const read = freshRead(state, subscription, checkedAt);
-    const access = enter(state, key, id, grant.caller, read);
-    if (access.checkedAt < checkedAt) adopt(state, access, read);
-    const known = session.bindings.get(id);
-    const binding = known ?? new Binding(session, access, manner.dialect);
-    session.bindings.set(id, binding);
-    move(binding, access);
-    binding.dialect = manner.dialect;
-    binding.awaitsHandshake = true;
-    binding.since ??= manner.since?.get(id);
-    binding.tokens = [...binding.tokens.filter(({ tail }) => tail !== token.tail), token];
-    settleExpiry(state, binding);
-    const renewed = known !== undefined;
-    report(state.settings, { type: "bound", caller: who(grant.caller), token: grant.id, subscription: id, renewed });
-    return [binding];
-  });
+  session.accepted(accepted.grant.caller);
+  const token: BoundToken = { grant: accepted.grant, tail: manner.tail };
+  return accepted.found.map(([id, subscription]) =>
+    registerOne(state, session, manner, token, id, freshRead(state, subscription, accepted.checked))
+  );
+}
+
+function registerOne(
+  state: BinderState,
+  session: Session,
+  manner: Manner,
+  token: BoundToken,
+  id: string,
+  read: FreshRead,
+): Binding {
+  const { grant } = token;
+  const access = enter(state, subscriptionKey(state.settings.base, grant.caller.tenant, id), id, grant.caller, read);
+  adopt(state, access, read);
+  const known = session.bindings.get(id);
+  const binding = known ?? new Binding(session, access, manner.dialect);
+  session.bindings.set(id, binding);
+  move(binding, access);
+  binding.dialect = manner.dialect;
+  binding.awaitsHandshake = true;
+  binding.since ??= manner.since?.get(id);
+  binding.tokens = [...binding.tokens.filter((one) => isOfUse(state, one) && one.tail !== token.tail), token];
+  settleExpiry(state, binding);
+  const renewed = known !== undefined;
+  report(state.settings, { type: "bound", caller: who(grant.caller), token: grant.id, subscription: id, renewed });
+  return binding;
+}
+
+/** A socket that renews for weeks does not keep the tokens of weeks. */
+function isOfUse(state: BinderState, { grant }: BoundToken): boolean {
+  return grant.expiresAt * 1000 > clock(state.settings);
 }
 
 /** What the newest token's caller may see is what counts. */
@@ -196,9 +159,16 @@ function move(binding: Binding, access: Binding["access"]): void {
   if (before.bindings.size === 0) before.watched.accesses.delete(before.name);
 }
 
-async function makeUp(state: BinderState, session: Session, bindings: readonly Binding[]): Promise<void> {
-  await recheckTokens(state, [session]);
-  await Promise.all(bindings.filter(({ ended }) => !ended).map(({ access }) => refresh(state, access)));
+async function makeUp(
+  state: BinderState,
+  session: Session,
+  bindings: readonly Binding[],
+  attempt: BindAttempt,
+  grant: BindingGrant,
+): Promise<void> {
+  const changes = isChanged(attempt, grant) ? bindings.map(({ access }) => change(state, access)) : [];
+  const checks = isDoubtful(attempt, grant) ? [recheckTokens(state, [session])] : [];
+  await Promise.all([...changes, ...checks]);
 }
 
 /** A refresh asks the host to activate what is still `requested`. */
@@ -206,18 +176,4 @@ async function activate(state: BinderState, bindings: readonly Binding[]): Promi
   if (state.settings.subscriptions.activate === undefined) return;
   const requested = bindings.filter(({ ended, access }) => !ended && access.facts.status === "requested");
   await Promise.all(requested.map(({ access }) => refresh(state, access)));
-}
-
-function isTouched(attempt: BindAttempt, grant: BindingGrant): boolean {
-  if (attempt.seen.size === 0) return false;
-  const { id, audience, caller, subscriptions } = grant;
-  const names = subscriptions.flatMap((one) => [
-    subscriptionKey(audience, caller.tenant, one),
-    subscriptionSubject(audience, caller.tenant, one),
-  ]);
-  return [tokenSubject(id), callerSubject(caller), ...names].some((name) => attempt.seen.has(name));
-}
-
-function keysOf(state: BinderState, { caller, subscriptions }: BindingGrant): string[] {
-  return subscriptions.map((id) => subscriptionKey(state.settings.base, caller.tenant, id));
 }

@@ -2,16 +2,18 @@
 
 import { askHost, clock, report } from "../host.ts";
 import type { BusMessage, SocketBinder, SocketBinderOptions } from "../types.ts";
-import { refresh } from "./access.ts";
 import { admit } from "./admission.ts";
+import { noteForAttempts } from "./attempt.ts";
 import { createDeadlines, type Due } from "./deadlines.ts";
-import { deliver, wake } from "./delivery.ts";
+import { deliver } from "./delivery.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { createListener } from "./listener.ts";
 import { recheckTokens, sessionsOf } from "./revocation.ts";
 import { createRounds } from "./rounds.ts";
+import type { Session } from "./session.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import type { BinderState, Watched } from "./state.ts";
+import { change } from "./start.ts";
+import type { BinderState } from "./state.ts";
 
 /** Milliseconds that sockets have to answer a close before they are cut off. */
 const CLOSING_HANDSHAKE = 1000;
@@ -66,7 +68,10 @@ function createState(settings: Settings): BinderState {
   });
   const state: BinderState = {
     settings,
-    deadlines: createDeadlines(() => clock(settings), () => void sendHeartbeats(state)), // it never rejects
+    deadlines: createDeadlines(() => clock(settings), () => {
+      state.rounds.keep();
+      void sendHeartbeats(state); // it never rejects
+    }),
     rounds: createRounds(() => state),
     bus,
     sessions: new Set(),
@@ -74,9 +79,11 @@ function createState(settings: Settings): BinderState {
     callers: new Map(),
     watched: new Map(),
     attempts: new Set(),
+    checks: new Map(),
     heartbeats: new Set(),
     remembered: new Map(),
     revocations: undefined,
+    moments: 0,
     closing: false,
     emptied: () => {},
   };
@@ -99,7 +106,7 @@ function hear(state: BinderState, message: BusMessage): void {
       return message.keys.forEach((key, n) => deliver(state, key, message.numbers[n] ?? 0, message.event));
     case "changed":
       noteForAttempts(state, message.key);
-      return changed(state, state.watched.get(message.key));
+      return changed(state, message.key);
     case "revoked":
       noteForAttempts(state, message.subject);
       return void recheckTokens(state, sessionsOf(state, message.subject)); // it never rejects
@@ -108,19 +115,8 @@ function hear(state: BinderState, message: BusMessage): void {
   }
 }
 
-function noteForAttempts(state: BinderState, name: string): void {
-  for (const attempt of state.attempts) attempt.seen.add(name);
-}
-
-/** Nothing is sent by what was known before. */
-function changed(state: BinderState, watched: Watched | undefined): void {
-  for (const access of watched?.accesses.values() ?? []) {
-    access.changes += 1;
-    access.checkedAt = -Infinity;
-    void refresh(state, access).then(() => {
-      for (const binding of access.bindings) wake(state, binding);
-    });
-  }
+function changed(state: BinderState, key: string): void {
+  for (const access of state.watched.get(key)?.accesses.values() ?? []) void change(state, access); // it never rejects
 }
 
 async function close(state: BinderState, drain: number): Promise<void> {
@@ -132,8 +128,18 @@ async function close(state: BinderState, drain: number): Promise<void> {
     else session.close(1001, "going away");
   }
   await emptied(state, now + drain * 1000 + CLOSING_HANDSHAKE);
-  for (const { socket } of state.sessions) socket.terminate?.();
+  for (const session of [...state.sessions]) cutOff(state, session);
   await state.bus.stop();
+}
+
+/** A runtime that does not even tell of this end must not keep the binder going. */
+function cutOff(state: BinderState, session: Session): void {
+  try {
+    session.socket.terminate?.();
+  } catch (cause) {
+    report(state.settings, { type: "error", during: "send", cause });
+  }
+  session.closed();
 }
 
 /** Resolves when every socket has closed, or at a time (milliseconds). */

@@ -4,7 +4,7 @@ import type { BindingIssue } from "../errors.ts";
 import { report, who } from "../host.ts";
 import type { EndReason } from "../types.ts";
 import type { Due } from "./deadlines.ts";
-import { remember } from "./replay.ts";
+import { forget, remember } from "./replay.ts";
 import type { SocketDialect } from "./rendering.ts";
 import type { Session } from "./session.ts";
 import { type Access, type BinderState, type BoundToken, leave } from "./state.ts";
@@ -20,6 +20,8 @@ export class Binding implements Due {
   expiresAt = 0;
   /** The number of the last event that was sent or passed over. */
   cursor = 0;
+  /** The number after which events are replayed at most: what lies between the cursor and this is passed over. */
+  floor = 0;
   /** The first event that the client asked for at its first bind. */
   since: number | undefined;
   /** Its first handshake has been sent: events may follow. */
@@ -65,6 +67,7 @@ export function heartbeatAt({ live, dialect, access, sentAt }: Binding): number 
 
 /** Sets the binding's one deadline, no earlier than `earliest`. */
 export function schedule(state: BinderState, binding: Binding, earliest = 0): void {
+  if (binding.ended) return;
   const heartbeat = state.heartbeats.has(binding) ? Infinity : Math.max(earliest, heartbeatAt(binding));
   state.deadlines.set(binding, Math.min(binding.expiresAt, heartbeat));
 }
@@ -99,7 +102,8 @@ export function endBinding(state: BinderState, binding: Binding, reason: EndReas
   binding.ended = true;
   state.deadlines.clear(binding);
   state.heartbeats.delete(binding);
-  remember(state, binding);
+  if (reason === "access-lost") forget(state, binding);
+  else remember(state, binding);
   session.bindings.delete(binding.id);
   access.bindings.delete(binding);
   const lastOfSubscription = leave(state, access);
@@ -112,4 +116,10 @@ export function endBinding(state: BinderState, binding: Binding, reason: EndReas
     lastOfSubscription,
   });
   session.lostBinding(reason);
+}
+
+/** A bug of ours: the socket that it struck is closed, no other one suffers. */
+export function breakDown(state: BinderState, { session }: Binding, cause: unknown): void {
+  report(state.settings, { type: "error", during: "internal", cause });
+  session.drop(1011);
 }

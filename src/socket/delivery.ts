@@ -1,9 +1,10 @@
 // From the event log to the sockets. The bus only wakes; what is sent next is always the number after the cursor.
 
+import { operationOutcome } from "../fhir/outcome.ts";
 import { askHost, clock, report, who } from "../host.ts";
 import type { EventPage, LoggedEvent, NotificationEvent } from "../types.ts";
-import { failed, isFresh, refresh } from "./access.ts";
-import { type Binding, endBinding } from "./binding.ts";
+import { failed, isFresh, isOutdated, refresh } from "./access.ts";
+import { type Binding, breakDown, endBinding } from "./binding.ts";
 import { frameSizeOf, renderEvents } from "./rendering.ts";
 import type { Access, BinderState, Watched } from "./state.ts";
 
@@ -14,9 +15,18 @@ const PAGE = 100;
 export function deliver(state: BinderState, key: string, number: number, event: NotificationEvent | undefined): void {
   const watched = state.watched.get(key);
   if (watched === undefined) return;
+  renewReads(watched);
   const now = clock(state.settings);
   const logged = event && { ...event, number };
-  for (const access of watched.accesses.values()) deliverTo(state, access, number, logged, now);
+  for (const access of watched.accesses.values()) {
+    try {
+      deliverTo(state, access, number, logged, now);
+    } catch (cause) {
+      // Nothing can be made of this message; perhaps of what the log holds.
+      report(state.settings, { type: "error", during: "internal", cause });
+      for (const binding of access.bindings) wake(state, binding);
+    }
+  }
 }
 
 /** The fast path sends what is in hand; whatever stands in its way is the pump's business. */
@@ -37,6 +47,11 @@ function deliverTo(
   }
 }
 
+/** There is news of a log: who reads it from here on shares no read that was begun before. */
+export function renewReads(watched: Watched): void {
+  watched.reads.clear();
+}
+
 /** Looks into the log for what the binding has not had. */
 export function wake(state: BinderState, binding: Binding): void {
   if (binding.pumping || !binding.live) {
@@ -52,8 +67,7 @@ async function pump(state: BinderState, binding: Binding): Promise<void> {
   try {
     do binding.again = false; while (await step(state, binding) || binding.again);
   } catch (cause) {
-    report(state.settings, { type: "error", during: "internal", cause });
-    binding.session.drop(1011);
+    breakDown(state, binding, cause);
   } finally {
     binding.pumping = false;
   }
@@ -61,52 +75,65 @@ async function pump(state: BinderState, binding: Binding): Promise<void> {
 
 /** Sends a page of events; true when there is more to do. */
 async function step(state: BinderState, binding: Binding): Promise<boolean> {
-  if (!isFresh(state, binding.access, clock(state.settings))) {
-    await refresh(state, binding.access);
-    if (binding.access.failing.has("access")) return false;
-  }
+  const { access } = binding;
+  if (binding.ended) return false;
+  if (!isFresh(state, access, clock(state.settings)) && !await reread(state, access)) return false;
   if (!mayDeliver(state, binding, clock(state.settings))) return false;
-  const page = await readPage(state, binding.access, binding.cursor);
-  if (page === undefined || binding.ended) return false;
+  if (binding.cursor < binding.floor && !skip(binding, binding.floor, "are not replayed")) return false;
+  const page = await readPage(state, access, binding.cursor);
+  if (page === undefined || !mayDeliver(state, binding, clock(state.settings))) return false;
   if (page.head < binding.cursor) {
     endBinding(state, binding, "access-lost"); // the id was made anew: this is another Subscription
     return false;
   }
-  if (page.oldest > binding.cursor + 1) skipPruned(binding, page.oldest);
+  if (page.oldest > binding.cursor + 1 && !skip(binding, page.oldest - 1, "are not kept any more")) return false;
   return await sendPage(state, binding, page);
 }
 
-/** Says that events are lost, and goes on with the oldest that is kept. */
-function skipPruned(binding: Binding, oldest: number): void {
-  binding.session.tell([{
-    code: "incomplete",
-    text: `Events ${binding.cursor + 1} to ${oldest - 1} are not kept any more`,
-    subscription: binding.id,
-  }]);
-  binding.cursor = oldest - 1;
+/** True when what was read may be used, however long that took. Else who told of a change, or of failure, wakes again. */
+async function reread(state: BinderState, access: Access): Promise<boolean> {
+  await refresh(state, access);
+  return !isOutdated(access) && !access.failing.has("access");
+}
+
+/** Says that events are lost, up to a number, and goes on after it; false when the socket did not take that. */
+function skip(binding: Binding, to: number, why: string): boolean {
+  const text = `Events ${binding.cursor + 1} to ${to} ${why}`;
+  const outcome = operationOutcome([{ code: "incomplete", text, subscription: binding.id }]);
+  if (!binding.session.send(JSON.stringify(outcome))) return false;
+  binding.cursor = to;
+  return true;
 }
 
 async function sendPage(state: BinderState, binding: Binding, page: EventPage): Promise<boolean> {
-  const size = frameSizeOf(binding.access, binding.dialect);
-  for (let n = 0; n < page.events.length; n += size) {
+  const before = binding.cursor;
+  for (let n = 0; n < page.events.length;) {
+    const { access } = binding;
+    if (!isFresh(state, access, clock(state.settings)) && !await reread(state, access)) return false;
+    const { changed } = access;
+    const size = frameSizeOf(access, binding.dialect);
     const batch = page.events.slice(n, n + size);
-    const allowed = state.settings.mayReceive === undefined ? batch : await withoutWithheld(state, binding, batch);
-    const now = clock(state.settings);
+    const allowed = state.settings.mayReceive === undefined ? batch : await withoutWithheld(state, access, batch);
     if (allowed === undefined) return false;
-    // The first batch goes by what was read for it, however slow that was.
-    if (n > 0 && !isFresh(state, binding.access, now)) return true;
+    // What was decided on the way may not fit any more.
+    if (binding.access !== access || access.changed !== changed || frameSizeOf(access, binding.dialect) < size) {
+      continue;
+    }
+    const now = clock(state.settings);
     if (!mayDeliver(state, binding, now)) return false;
+    n += batch.length;
     const last = batch.at(-1)?.number ?? binding.cursor;
     if (allowed.length === 0) binding.cursor = last;
     else if (!send(state, binding, allowed, last, now)) return false;
   }
-  return binding.cursor < page.head;
+  // A page without progress, of a log that lags behind itself, is looked at again in time, not at once.
+  return binding.cursor > before && binding.cursor < page.head;
 }
 
 /** The events that the caller may receive; `undefined` when the host cannot say, and none is sent then. */
 async function withoutWithheld(
   state: BinderState,
-  { access }: Binding,
+  access: Access,
   events: readonly LoggedEvent[],
 ): Promise<readonly LoggedEvent[] | undefined> {
   const { settings } = state;
@@ -159,8 +186,11 @@ async function readPage(state: BinderState, access: Access, after: number): Prom
   const { watched } = access;
   let reading = watched.reads.get(after);
   if (reading === undefined) {
-    reading = readLog(state, watched, after).finally(() => watched.reads.delete(after));
-    watched.reads.set(after, reading);
+    const begun = readLog(state, watched, after).finally(() => {
+      if (watched.reads.get(after) === begun) watched.reads.delete(after);
+    });
+    watched.reads.set(after, begun);
+    reading = begun;
   }
   try {
     const page = await reading;

@@ -7,30 +7,25 @@ import type { BinderState } from "./state.ts";
 /** Keys asked for at once. */
 const BATCH = 500;
 
-/**
- * The highest number of each key.
- *
- * @throws {BindingError} `unavailable`.
- */
-export async function readHeads(state: BinderState, keys: readonly string[]): Promise<readonly number[]> {
-  const batches: Promise<readonly number[]>[] = [];
-  for (let n = 0; n < keys.length; n += BATCH) {
-    const batch = keys.slice(n, n + BATCH);
-    batches.push(askHost(state.settings, "log", () => state.settings.events.heads(batch)));
-  }
-  return (await Promise.all(batches)).flat();
+/** The highest number of each key. Never rejects: keys that the log could not tell of are left out. */
+export async function readHeads(state: BinderState, keys: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const batches: Promise<void>[] = [];
+  const heads = new Map<string, number>();
+  for (let n = 0; n < keys.length; n += BATCH) batches.push(readBatch(state, keys.slice(n, n + BATCH), heads));
+  await Promise.all(batches);
+  return heads;
 }
 
-/** The heads of some bindings by key, each asked for once; `undefined` when the log is down. */
-export async function headsOf(
-  state: BinderState,
-  bindings: readonly Binding[],
-): Promise<ReadonlyMap<string, number> | undefined> {
-  const keys = [...new Set(bindings.map(({ access }) => access.watched.key))];
+/** The same for bindings; each key is asked for once. */
+export function headsOf(state: BinderState, bindings: readonly Binding[]): Promise<ReadonlyMap<string, number>> {
+  return readHeads(state, [...new Set(bindings.map(({ access }) => access.watched.key))]);
+}
+
+async function readBatch(state: BinderState, keys: readonly string[], into: Map<string, number>): Promise<void> {
   try {
-    const heads = await readHeads(state, keys);
-    return new Map(keys.map((key, n) => [key, heads[n] ?? 0]));
+    const heads = await askHost(state.settings, "log", () => state.settings.events.heads(keys));
+    for (const [n, key] of keys.entries()) into.set(key, heads[n] ?? 0);
   } catch {
-    return undefined; // the host has been told the cause
+    // The host has been told the cause.
   }
 }

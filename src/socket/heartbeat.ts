@@ -15,24 +15,19 @@ export async function sendHeartbeats(state: BinderState): Promise<void> {
   const due = [...state.heartbeats].filter((binding) => !binding.beating);
   if (due.length === 0) return;
   for (const binding of due) binding.beating = true;
-  await refreshStale(state, due);
   const heads = await headsOf(state, due);
-  const now = clock(state.settings);
-  for (const binding of due) {
-    binding.beating = false;
-    state.heartbeats.delete(binding);
-    if (binding.ended) continue;
-    const head = heads?.get(binding.access.watched.key);
-    const sent = head !== undefined && beat(state, binding, head, now);
-    schedule(state, binding, sent ? 0 : now + RETRY);
-  }
+  await Promise.all(due.map((binding) => sendHeartbeat(state, binding, heads?.get(binding.access.watched.key))));
 }
 
-/** Access is read again before a heartbeat as before an event. */
-async function refreshStale(state: BinderState, due: readonly Binding[]): Promise<void> {
+/** Access is read again before a heartbeat as before an event; who waits for that keeps nobody else waiting. */
+async function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined): Promise<void> {
+  if (!isFresh(state, binding.access, clock(state.settings))) await refresh(state, binding.access);
+  binding.beating = false;
+  state.heartbeats.delete(binding);
+  if (binding.ended) return;
   const now = clock(state.settings);
-  const stale = new Set(due.map(({ access }) => access).filter((access) => !isFresh(state, access, now)));
-  await Promise.all([...stale].map((access) => refresh(state, access)));
+  const sent = head !== undefined && beat(state, binding, head, now);
+  schedule(state, binding, sent ? 0 : now + RETRY);
 }
 
 /** True when it was sent, or is not due any more because something else was. */

@@ -1,7 +1,7 @@
 // Listening to the bus, from the first bind on.
 
-import { askHost } from "../host.ts";
-import type { BusMessage } from "../types.ts";
+import { askHost, report } from "../host.ts";
+import type { BusMessage, MaybePromise } from "../types.ts";
 import type { Settings } from "./settings.ts";
 
 /** A bus that is listened to once. */
@@ -20,14 +20,25 @@ export function createListener(
   let listening: Promise<() => void> | undefined;
 
   async function listen(): Promise<() => void> {
-    const unlisten = await askHost(settings, "bus", () => settings.bus.listen(hear));
+    let answer: MaybePromise<() => void> | undefined;
     try {
+      const unlisten = await askHost(settings, "bus", () => answer = settings.bus.listen(hear));
       await begin();
+      return unlisten;
     } catch (error) {
-      unlisten();
+      // A bus that answers after all would be heard twice.
+      void leave(answer); // it never rejects
       throw error;
     }
-    return unlisten;
+  }
+
+  async function leave(answer: MaybePromise<() => void> | undefined): Promise<void> {
+    const unlisten = await Promise.resolve(answer).catch(() => undefined); // who listened was told
+    try {
+      unlisten?.();
+    } catch (cause) {
+      report(settings, { type: "error", during: "bus", cause });
+    }
   }
 
   return {
@@ -41,9 +52,9 @@ export function createListener(
       }
     },
     async stop() {
-      const unlisten = await listening?.catch(() => undefined); // who listened was told
+      const answer = listening;
       listening = undefined;
-      unlisten?.();
+      await leave(answer);
     },
   };
 }

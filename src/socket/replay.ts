@@ -7,18 +7,17 @@ import type { BinderState } from "./state.ts";
 
 const REMEMBERED_FOR = 600_000;
 
-/** The number after which to begin, and whether that leaves out events that were asked for. */
-export function replayStart(state: BinderState, binding: Binding, head: number): { cursor: number; cut: boolean } {
-  const wanted = Math.max(0, Math.min(head, wantedStart(state, binding, head)));
-  const least = head - state.settings.limits.maxReplay;
-  return wanted < least ? { cursor: least, cut: true } : { cursor: wanted, cut: false };
+/** The number after which a binding was to begin, and the one after which it may. */
+export function replayStart(state: BinderState, binding: Binding, head: number): Pick<Binding, "cursor" | "floor"> {
+  const wanted = wantedStart(state, binding, head);
+  return { cursor: Math.max(0, Math.min(head, wanted)), floor: head - state.settings.limits.maxReplay };
 }
 
 function wantedStart(state: BinderState, binding: Binding, head: number): number {
   const { replay } = state.settings;
   if (binding.since !== undefined) return binding.since - 1;
   if (replay === "none") return head;
-  if (replay === "missed") return recall(state, binding) ?? head;
+  if (replay === "missed") return recall(state, binding, head) ?? head;
   return head - replay.last;
 }
 
@@ -36,9 +35,17 @@ export function remember(state: BinderState, binding: Binding): void {
   }
 }
 
-function recall(state: BinderState, binding: Binding): number | undefined {
+/** Nothing is missed of a Subscription that has gone; another one with its id counts anew. */
+export function forget(state: BinderState, binding: Binding): void {
+  state.remembered.delete(nameOf(binding));
+}
+
+function recall(state: BinderState, binding: Binding, head = Infinity): number | undefined {
   const known = state.remembered.get(nameOf(binding));
-  return known !== undefined && known.until > clock(state.settings) ? known.number : undefined;
+  if (known === undefined || known.until <= clock(state.settings)) return undefined;
+  if (known.number <= head) return known.number;
+  forget(state, binding);
+  return undefined;
 }
 
 function nameOf({ access }: Binding): string {

@@ -1,51 +1,65 @@
 // Revocations reach live bindings: by a message at once, by the count of them when the message was lost.
 
-import { subscriptionSubject, tokenSubject } from "../event/key.ts";
+import { tokenSubject } from "../event/key.ts";
 import { askHost, clock } from "../host.ts";
 import { refresh } from "./access.ts";
 import { type Binding, endBinding, settleExpiry } from "./binding.ts";
-import { wake } from "./delivery.ts";
 import type { Session } from "./session.ts";
-import { type BinderState, type BoundToken, PATIENCE } from "./state.ts";
-import { startBindings } from "./start.ts";
-import { forgetIdleTokens } from "./unbind.ts";
+import { resume } from "./start.ts";
+import { type BinderState, bindingsOf, type BoundToken, PATIENCE } from "./state.ts";
 
 /** The sockets that a subject concerns. */
-export function sessionsOf(state: BinderState, subject: string): readonly Session[] {
-  if (subject.startsWith("caller:")) return [...state.callers.get(subject) ?? []];
-  return [...state.sessions].filter((session) => session.tokens.some((token) => concerns(token, subject)));
+export function sessionsOf(state: BinderState, subject: string): Iterable<Session> {
+  if (subject.startsWith("caller:")) return state.callers.get(subject) ?? [];
+  if (subject.startsWith("tok:")) return [...state.sessions].filter((session) => holds(session, subject));
+  const watched = state.watched.get(subject.slice("sub:".length));
+  return new Set(watched && bindingsOf(watched).map(({ session }) => session));
 }
 
-function concerns({ grant }: BoundToken, subject: string): boolean {
-  if (subject === tokenSubject(grant.id)) return true;
-  return grant.subscriptions.some((id) => subscriptionSubject(grant.audience, grant.caller.tenant, id) === subject);
+function holds({ bindings }: Session, subject: string): boolean {
+  for (const { tokens } of bindings.values()) {
+    if (tokens.some(({ grant }) => tokenSubject(grant.id) === subject)) return true;
+  }
+  return false;
 }
 
 /**
  * Asks the signer which bindings still stand; the message alone could be an old one. Nothing is sent on these sockets
  * until it has answered. Never rejects.
  */
-export async function recheckTokens(state: BinderState, sessions: readonly Session[]): Promise<void> {
+export async function recheckTokens(state: BinderState, sessions: Iterable<Session>): Promise<void> {
   const now = clock(state.settings);
-  for (const session of sessions) session.suspectSince ??= now;
-  await Promise.all(sessions.map((session) => recheckSession(state, session)));
+  const all = [...sessions];
+  // A clock that was set back must not make it wait longer.
+  for (const session of all) session.suspectSince = Math.min(now, session.suspectSince ?? now);
+  await Promise.all(all.map((session) => recheckSession(state, session)));
 }
 
+/** What began before there was reason for it may have come too early: then it is done again. */
 async function recheckSession(state: BinderState, session: Session): Promise<void> {
+  const running = state.checks.get(session);
+  if (running !== undefined) return running.next ??= running.done.then(() => recheckSession(state, session));
+  const done = checkSession(state, session).finally(() => state.checks.delete(session));
+  state.checks.set(session, { done, next: undefined });
+  await done;
+  if (!session.suspect) await resume(state, [...session.bindings.values()]);
+}
+
+async function checkSession(state: BinderState, session: Session): Promise<void> {
   const { tokens } = state.settings;
   try {
-    for (const token of session.tokens) {
+    for (const token of tokensOf(session)) {
       const surviving = await askHost(state.settings, "verify", () => tokens.surviving?.(token.grant) ?? []);
       await drop(state, session, token, surviving);
     }
   } catch {
     return distrust(state, session); // the host has been told the cause
   }
-  session.suspectSince = undefined;
-  forgetIdleTokens(session);
-  const bindings = [...session.bindings.values()];
-  await startBindings(state, bindings.filter(({ awaitsHandshake }) => awaitsHandshake));
-  for (const binding of bindings) wake(state, binding);
+  if (state.checks.get(session)?.next === undefined) session.suspectSince = undefined;
+}
+
+function tokensOf({ bindings }: Session): Set<BoundToken> {
+  return new Set([...bindings.values()].flatMap(({ tokens }) => tokens));
 }
 
 /** Takes a token away from the bindings that it does not cover any more. */
@@ -55,21 +69,18 @@ async function drop(
   token: BoundToken,
   surviving: readonly string[],
 ): Promise<void> {
-  for (const binding of [...session.bindings.values()]) {
-    if (surviving.includes(binding.id) || !binding.tokens.includes(token)) continue;
-    const left = binding.tokens.filter((one) => one !== token);
-    if (left.length === 0) await endRevoked(state, binding);
-    else {
-      binding.tokens = left;
-      settleExpiry(state, binding);
-    }
-  }
+  const lost = [...session.bindings.values()].filter(({ id, tokens }) =>
+    tokens.includes(token) && !surviving.includes(id)
+  );
+  await Promise.all(lost.map((binding) => dropFrom(state, binding, token)));
 }
 
-/** Where the Subscription itself has gone, that is the better answer. */
-async function endRevoked(state: BinderState, binding: Binding): Promise<void> {
-  await refresh(state, binding.access);
-  endBinding(state, binding, "revoked");
+async function dropFrom(state: BinderState, binding: Binding, token: BoundToken): Promise<void> {
+  // Where the Subscription itself has gone, that is the better answer. A newer token may bind meanwhile, and stays.
+  if (binding.tokens.length === 1) await refresh(state, binding.access);
+  binding.tokens = binding.tokens.filter((one) => one !== token);
+  if (binding.tokens.length > 0) settleExpiry(state, binding);
+  else endBinding(state, binding, "revoked");
 }
 
 /** Fails closed: events are held, and not for ever. */

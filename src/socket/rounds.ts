@@ -10,6 +10,8 @@ export interface Rounds {
   start(): void;
   /** The next round is now; a round under way is followed by another. */
   soon(): void;
+  /** Pulls in a round that a clock which was set back has left too far away. */
+  keep(): void;
   stop(): void;
 }
 
@@ -44,6 +46,10 @@ export function createRounds(of: () => BinderState): Rounds {
     soon() {
       if (running) again = true;
       else next(0);
+    },
+    keep() {
+      const { settings } = of();
+      if (round.place >= 0 && round.dueAt - clock(settings) > settings.reconcileEvery) next(settings.reconcileEvery);
     },
     stop() {
       of().deadlines.clear(round);

@@ -21,6 +21,9 @@ const DRAIN_POLL = 250;
 /** Milliseconds between protocol pings; a peer that answered none of them in between is dead. */
 const PING_EVERY = 30_000;
 
+/** Milliseconds that a peer has to answer a close before it is cut off: it might never do so, and counts until then. */
+const CLOSING_HANDSHAKE = 10_000;
+
 type DropCode = 1003 | 1008 | 1009 | 1011 | 1013;
 
 /** Its members are the binder's business; an adapter sees a `SocketSession`. */
@@ -82,6 +85,7 @@ export class Session implements SocketSession, Due {
 
   closed(): void {
     this.#finish("closed");
+    this.state.deadlines.clear(this);
     if (!this.state.sessions.delete(this) || this.state.sessions.size > 0) return;
     this.state.rounds.stop();
     this.state.emptied();
@@ -101,6 +105,7 @@ export class Session implements SocketSession, Due {
   }
 
   due(now: number): void {
+    if (this.over) return this.#cut();
     const { limits } = this.state.settings;
     if (now >= this.#goingAwayAt) return this.close(1001, "going away");
     if (this.#unbindDeadline() <= now) return this.drop(1008, "no binding");
@@ -180,11 +185,9 @@ export class Session implements SocketSession, Due {
   close(code: number, reason?: string, end: EndReason = "closed"): void {
     if (this.over) return;
     this.#finish(end);
-    try {
-      this.socket.close(code, reason);
-    } catch (cause) {
-      report(this.state.settings, { type: "error", during: "send", cause });
-    }
+    this.#attempt(() => this.socket.close(code, reason));
+    if (this.socket.terminate === undefined || !this.state.sessions.has(this)) return;
+    this.state.deadlines.set(this, clock(this.state.settings) + CLOSING_HANDSHAKE);
   }
 
   /** Closes with 1001 at a time to come. */
@@ -256,14 +259,29 @@ export class Session implements SocketSession, Due {
     if (this.socket.ping === undefined) return true;
     if (!this.#ponged) {
       this.#finish("closed");
-      if (this.socket.terminate === undefined) this.socket.close(1001, "no pong");
-      else this.socket.terminate();
+      this.#cut();
       return false;
     }
     this.#pingedAt = now;
     this.#ponged = false;
-    this.socket.ping();
-    return true;
+    if (this.#attempt(() => this.socket.ping?.())) return true;
+    this.drop(1011);
+    return false;
+  }
+
+  #cut(): void {
+    this.#attempt(() => this.socket.terminate ? this.socket.terminate() : this.socket.close(1001, "no pong"));
+  }
+
+  /** What a runtime's socket throws must not stop the one timer of all. */
+  #attempt(call: () => void): boolean {
+    try {
+      call();
+      return true;
+    } catch (cause) {
+      report(this.state.settings, { type: "error", during: "send", cause });
+      return false;
+    }
   }
 
   #unbindDeadline(): number {

@@ -46,7 +46,7 @@ export function readSettings(options: SocketBinderOptions): Settings {
   if (typeof options.replay === "object") checkCount("replay.last", options.replay.last);
   return {
     ...options,
-    limits: readLimits(options.limits ?? {}),
+    limits: readLimits(options.limits ?? {}, typeof options.replay === "object" ? options.replay.last : 0),
     recheckAfter: (options.recheck ?? 5) * 1000,
     reconcileEvery: (options.reconcile ?? 5) * 1000,
     defaultContent: options.defaultContent ?? "empty",
@@ -55,7 +55,8 @@ export function readSettings(options: SocketBinderOptions): Settings {
   };
 }
 
-function readLimits(given: Partial<SocketLimits>): SocketLimits {
+/** `replayed` is how many events a first bind is to receive. */
+function readLimits(given: Partial<SocketLimits>, replayed: number): SocketLimits {
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(LIMITS, name)) throw new TypeError(`Cannot use limit "${name}": there is no such limit`);
     checkCount(`limits.${name}`, value);
@@ -65,14 +66,16 @@ function readLimits(given: Partial<SocketLimits>): SocketLimits {
   const sockets = limits.sockets;
   const unboundSockets = given.unboundSockets ?? Math.min(limits.unboundSockets, sockets);
   const socketsPerCaller = given.socketsPerCaller ?? Math.min(limits.socketsPerCaller, sockets);
+  const maxReplay = given.maxReplay ?? Math.max(limits.maxReplay, replayed);
   if (unboundSockets > sockets) throw new RangeError("Cannot use limits: unboundSockets is above sockets");
   if (socketsPerCaller > sockets) throw new RangeError("Cannot use limits: socketsPerCaller is above sockets");
+  if (replayed > maxReplay) throw new RangeError("Cannot use limits: maxReplay is below replay.last");
   if (limits.frameSize < MAX_TOKEN_LENGTH + FRAME_AROUND_TOKEN) {
     throw new RangeError(
       `Cannot use limits: frameSize is below ${MAX_TOKEN_LENGTH + FRAME_AROUND_TOKEN}, too little for a token`,
     );
   }
-  return { ...limits, unboundSockets, socketsPerCaller };
+  return { ...limits, unboundSockets, socketsPerCaller, maxReplay };
 }
 
 function readOrigins(origins: SocketBinderOptions["origins"]): (origin: string) => boolean {

@@ -1,52 +1,64 @@
 // A binding begins with the log's head, then its handshake, then whatever the log has after its cursor.
 
 import { clock } from "../host.ts";
-import { failed } from "./access.ts";
-import { type Binding, endBinding, schedule } from "./binding.ts";
-import { wake } from "./delivery.ts";
-import { readHeads } from "./heads.ts";
+import { failed, isOutdated, refresh } from "./access.ts";
+import { type Binding, breakDown, endBinding, schedule } from "./binding.ts";
+import { renewReads, wake } from "./delivery.ts";
+import { headsOf } from "./heads.ts";
 import { renderHandshake } from "./rendering.ts";
 import { replayStart } from "./replay.ts";
-import type { BinderState } from "./state.ts";
+import { type Access, type BinderState, moment } from "./state.ts";
 
-/** Sends each its handshake; where that fails it waits for the next `reconcile`. Never rejects. */
+/** Sends a handshake to each that waits for one; where that fails it waits for the next `reconcile`. Never rejects. */
 export async function startBindings(state: BinderState, all: readonly Binding[]): Promise<void> {
-  const bindings = all.filter((binding) => !binding.starting && !binding.ended);
+  const bindings = all.filter(({ awaitsHandshake, starting, ended }) => awaitsHandshake && !starting && !ended);
   if (bindings.length === 0) return;
   for (const binding of bindings) binding.starting = true;
+  const heads = await headsOf(state, bindings);
+  for (const binding of bindings) {
+    binding.starting = false;
+    start(state, binding, heads.get(binding.access.watched.key));
+  }
+}
+
+/** Goes on after something had stood in the way. Never rejects. */
+export async function resume(state: BinderState, bindings: readonly Binding[]): Promise<void> {
+  for (const binding of bindings) if (binding.live) wake(state, binding);
+  await startBindings(state, bindings);
+}
+
+/** Somebody says that the Subscription has changed: nothing is sent by what was known before. Never rejects. */
+export async function change(state: BinderState, access: Access): Promise<void> {
+  access.changed = moment(state).order;
+  await refresh(state, access);
+  await resume(state, [...access.bindings]);
+}
+
+function start(state: BinderState, binding: Binding, head: number | undefined): void {
   try {
-    const heads = await readHeads(state, bindings.map(({ access }) => access.watched.key));
-    for (const [n, binding] of bindings.entries()) handshake(state, binding, heads[n] ?? 0);
-  } catch {
-    for (const { access } of bindings) failed(state, access, "log"); // the host has been told the cause
-  } finally {
-    for (const binding of bindings) binding.starting = false;
+    if (head === undefined) failed(state, binding.access, "log");
+    else handshake(state, binding, head);
+  } catch (cause) {
+    breakDown(state, binding, cause);
   }
 }
 
 function handshake(state: BinderState, binding: Binding, head: number): void {
   const { access, session } = binding;
   const now = clock(state.settings);
-  if (binding.ended || session.suspect) return;
+  if (binding.ended || session.suspect || isOutdated(access)) return;
   if (now >= binding.expiresAt) return endBinding(state, binding, "expired");
-  const first = !binding.live;
-  const { cursor, cut } = first ? replayStart(state, binding, head) : { cursor: binding.cursor, cut: false };
-  const text = renderHandshake(state, access, binding.dialect, Math.max(head, cursor));
+  const text = renderHandshake(state, access, binding.dialect, Math.max(head, binding.cursor));
   if (!session.hasRoom() || !session.send(text)) return;
   access.failing.delete("log");
   binding.awaitsHandshake = false;
-  binding.live = true;
   binding.sentAt = now;
-  binding.cursor = cursor;
-  if (cut) tellCut(binding);
+  if (!binding.live) {
+    binding.live = true;
+    ({ cursor: binding.cursor, floor: binding.floor } = replayStart(state, binding, head));
+  }
   schedule(state, binding);
-  if (binding.again || cursor < head) wake(state, binding);
-}
-
-function tellCut(binding: Binding): void {
-  binding.session.tell([{
-    code: "incomplete",
-    text: `Events before ${binding.cursor + 1} are not replayed`,
-    subscription: binding.id,
-  }]);
+  // One under way could be from the log of another Subscription that had this id before.
+  renewReads(access.watched);
+  if (binding.again || binding.cursor < head) wake(state, binding);
 }

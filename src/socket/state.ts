@@ -1,6 +1,7 @@
 // What a binder holds: maps that die with the process and come back when clients bind again.
 
 import type { SubscriptionFacts } from "../fhir/subscription.ts";
+import { clock } from "../host.ts";
 import type { BindingGrant, Caller, EventPage, FhirSubscription } from "../types.ts";
 import type { Binding } from "./binding.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -19,18 +20,22 @@ export interface BinderState {
   readonly sessions: Set<Session>;
   /** Those without a binding, oldest first. */
   readonly unbound: Set<Session>;
-  /** Those that have bound, by the caller's revocation subject. */
+  /** Those that have bound, or are about to, by the caller's revocation subject. */
   readonly callers: Map<string, Set<Session>>;
   /** The Subscriptions that have a binding, by key. */
   readonly watched: Map<string, Watched>;
   /** Binds that are under way. */
   readonly attempts: Set<BindAttempt>;
+  /** Sockets whose tokens are being checked for revocation. */
+  readonly checks: Map<Session, Turn>;
   /** Bindings whose heartbeat waits for the log's head. */
   readonly heartbeats: Set<Binding>;
   /** What was last sent to callers that have left, by caller and key, oldest first. */
   readonly remembered: Map<string, { readonly number: number; readonly until: number }>;
   /** The count of revocations that has been acted upon. */
   revocations: number | undefined;
+  /** Moments so far. */
+  moments: number;
   /** True from `close()` on. */
   closing: boolean;
   /** Called when the last socket has gone. */
@@ -43,7 +48,7 @@ export interface Watched {
   readonly id: string;
   /** By caller, claims included: what one may see says nothing of another. */
   readonly accesses: Map<string, Access>;
-  /** Reads of the log under way, by the number they begin after. */
+  /** Reads of the log under way, by the number they begin after: none from before the last news of that log. */
   readonly reads: Map<number, Promise<EventPage>>;
 }
 
@@ -56,18 +61,31 @@ export interface Access {
   facts: SubscriptionFacts;
   /** Kept only for `mayReceive`. */
   subscription: FhirSubscription | undefined;
-  /** When the read began that the facts are from; milliseconds. */
-  checkedAt: number;
-  /** Grows whenever somebody says that the Subscription has changed. */
-  changes: number;
-  reading: Promise<void> | undefined;
-  /** Since when something that delivery needs could not be had; milliseconds. */
-  readonly failing: Map<Failure, number>;
+  /** When the read began that the facts are from. */
+  checked: Moment;
+  /** The order of the last word that the Subscription has changed. */
+  changed: number;
+  reading: (Turn & { readonly began: Moment }) | undefined;
+  /** Since when something that delivery needs could not be had, and when it was last tried; milliseconds. */
+  readonly failing: Map<Failure, { readonly since: number; readonly last: number }>;
   rendered: Rendered | undefined;
 }
 
 /** What may fail: reading the Subscription, reading the log, asking `mayReceive`. */
 export type Failure = "access" | "log" | "decision";
+
+/** When something was: by the clock for its age, counted for its order, since clocks may be set. */
+export interface Moment {
+  /** Milliseconds. */
+  readonly at: number;
+  readonly order: number;
+}
+
+/** Work that is done once at a time, and once more for all who come too late for it. */
+export interface Turn {
+  readonly done: Promise<void>;
+  next: Promise<void> | undefined;
+}
 
 /** A token that bound on a socket. */
 export interface BoundToken {
@@ -79,10 +97,18 @@ export interface BoundToken {
 /** A bind under way, and the keys and subjects that messages named meanwhile. */
 export interface BindAttempt {
   readonly seen: Set<string>;
+  /** The subject of the caller among whose sockets it has taken a place. */
+  place: string | undefined;
 }
 
 /** Milliseconds for which failing reads are waited for before bindings end. */
 export const PATIENCE = 60_000;
+
+/** Now, and later than every moment before. */
+export function moment(state: BinderState): Moment {
+  state.moments += 1;
+  return { at: clock(state.settings), order: state.moments };
+}
 
 /** The access of a caller to a Subscription; made when it is the first. */
 export function enter(state: BinderState, key: string, id: string, caller: Caller, read: FreshRead): Access {
@@ -100,7 +126,7 @@ export function enter(state: BinderState, key: string, id: string, caller: Calle
     caller,
     bindings: new Set(),
     ...read,
-    changes: 0,
+    changed: 0,
     reading: undefined,
     failing: new Map(),
     rendered: undefined,
@@ -110,7 +136,7 @@ export function enter(state: BinderState, key: string, id: string, caller: Calle
 }
 
 /** What a read of a Subscription gives an access. */
-export type FreshRead = Pick<Access, "facts" | "subscription" | "checkedAt">;
+export type FreshRead = Pick<Access, "facts" | "subscription" | "checked">;
 
 /** Forgets an access without bindings, and a Subscription without accesses. True when it was the last. */
 export function leave(state: BinderState, access: Access): boolean {
@@ -119,4 +145,9 @@ export function leave(state: BinderState, access: Access): boolean {
   if (watched.accesses.size > 0) return false;
   state.watched.delete(watched.key);
   return true;
+}
+
+/** The bindings of a Subscription, whoever's they are. */
+export function bindingsOf({ accesses }: Watched): Binding[] {
+  return [...accesses.values()].flatMap(({ bindings }) => [...bindings]);
 }

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { ALICE, assertRefused, call, makeHost, readAnswer } from "./fake_host.ts";
 
-for (const [seconds, header] of [[1, "1"], [0.001, "1"], [59.5, "60"], [3600, "3600"]] as const) {
+for (const [seconds, header] of [[1, "1"], [0.001, "1"], [59.5, "60"], [3600, "3600"], [Infinity, "86400"]] as const) {
   test(`handleGetWsBindingToken sends a caller away for ${header} s when rateLimit says ${seconds}`, async () => {
     const asked: unknown[][] = [];
     const host = makeHost({ rateLimit: (...args) => (asked.push(args), seconds) });
