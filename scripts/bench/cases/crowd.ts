@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import { type LoggedEvent, notificationBundle } from "@fhir-ws/binding";
 import type { BenchCase, BenchSetup, Figure } from "../bench_case.ts";
 import { BASE, SUBSCRIPTION } from "../samples.ts";
-import { createCrowd } from "../sockets/crowd.ts";
+import { createCrowd, Sink } from "../sockets/crowd.ts";
 
 export const cases: readonly BenchCase[] = [
   { name: "replay", title: "10,000 events to a socket that binds and asks for them", setup: setupReplay },
@@ -81,7 +81,7 @@ async function weighHeap(): Promise<readonly Figure[]> {
   (await crowd.bind(`bind-with-token ${token}`, 1)).closed();
   const bare: object[] = [];
   const empty = await heapUsed();
-  for (let n = 0; n < count; n++) bare.push({ send() {}, close() {} });
+  for (let n = 0; n < count; n++) bare.push(new Sink());
   const withBare = await heapUsed();
   const sessions = [];
   for (let n = 0; n < count; n++) sessions.push(await crowd.bind(`bind-with-token ${token}`, 1));

@@ -70,18 +70,38 @@ export async function createCrowd(
     async bind(frame, answers) {
       const admission = await binder.admit(REQUEST);
       if (admission.refused) throw new Error(`Cannot measure: the binder answers ${admission.refused.status}`);
-      return await new Promise((resolve) => {
-        let left = answers;
-        const socket: BindingSocket = {
-          send() {
-            left -= 1;
-            if (left === 0) resolve(session);
-          },
-          close: () => queueMicrotask(() => session.closed()),
-        };
-        const session = admission.open(socket);
-        session.receive(frame);
-      });
+      const socket = new Sink();
+      const session = admission.open(socket);
+      socket.session = session;
+      await socket.take(answers, () => session.receive(frame));
+      return session;
     },
   };
+}
+
+/** A socket whose peer throws away what comes. */
+export class Sink implements BindingSocket {
+  session: SocketSession | undefined;
+  #left = 0;
+  #taken: (() => void) | undefined;
+
+  /** Resolves when as many frames have come of something. */
+  take(frames: number, begin: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#left = frames;
+      this.#taken = resolve;
+      begin();
+    });
+  }
+
+  send(): void {
+    this.#left -= 1;
+    if (this.#left !== 0) return;
+    this.#taken?.();
+    this.#taken = undefined;
+  }
+
+  close(): void {
+    queueMicrotask(() => this.session?.closed());
+  }
 }
