@@ -112,11 +112,24 @@ async function redeem({ settings }: BinderState, session: Session, grant: Bindin
 
 /** Makes or renews the bindings; a renewal extends and never shortens, and keeps its place in the log. */
 function register(state: BinderState, session: Session, manner: Manner, accepted: Accepted): Binding[] {
-  session.accepted(accepted.grant.caller);
-  const token: BoundToken = { grant: accepted.grant, tail: manner.tail };
-  return accepted.found.map(([id, subscription]) =>
-    registerOne(state, session, manner, token, id, freshRead(state, subscription, accepted.checked))
+  const { grant, found, checked } = accepted;
+  const token: BoundToken = { grant, tail: manner.tail };
+  session.accepted(grant.caller);
+  const renewed = new Set(session.bindings.values());
+  const bindings = found.map(([id, subscription]) =>
+    registerOne(state, session, manner, token, id, freshRead(state, subscription, checked))
   );
+  // Not before all are there: who is told may close the socket.
+  for (const binding of bindings) {
+    report(state.settings, {
+      type: "bound",
+      caller: who(grant.caller),
+      token: grant.id,
+      subscription: binding.id,
+      renewed: renewed.has(binding),
+    });
+  }
+  return bindings;
 }
 
 function registerOne(
@@ -127,11 +140,10 @@ function registerOne(
   id: string,
   read: FreshRead,
 ): Binding {
-  const { grant } = token;
-  const access = enter(state, subscriptionKey(state.settings.base, grant.caller.tenant, id), id, grant.caller, read);
+  const { caller } = token.grant;
+  const access = enter(state, subscriptionKey(state.settings.base, caller.tenant, id), id, caller, read);
   adopt(state, access, read);
-  const known = session.bindings.get(id);
-  const binding = known ?? new Binding(session, access, manner.dialect);
+  const binding = session.bindings.get(id) ?? new Binding(session, access, manner.dialect);
   session.bindings.set(id, binding);
   move(binding, access);
   binding.dialect = manner.dialect;
@@ -139,8 +151,6 @@ function registerOne(
   binding.since ??= manner.since?.get(id);
   binding.tokens = [...binding.tokens.filter((one) => isOfUse(state, one) && one.tail !== token.tail), token];
   settleExpiry(state, binding);
-  const renewed = known !== undefined;
-  report(state.settings, { type: "bound", caller: who(grant.caller), token: grant.id, subscription: id, renewed });
   return binding;
 }
 

@@ -38,7 +38,7 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
     }
     const current = now();
     const at = Math.min(first.dueAt, current + LONGEST_SLEEP);
-    // A clock that was set back leaves `wakesAt` too far away.
+    // A clock that was set forward leaves `wakesAt` behind it, and a timer that fires later than that.
     if (wakesAt <= at && wakesAt >= current) return;
     clearTimeout(timer);
     wakesAt = at;

@@ -3,11 +3,12 @@
 import { ANY_REVOCATION } from "../event/key.ts";
 import { askHost } from "../host.ts";
 import { noteForAttempts } from "./attempt.ts";
+import type { Binding } from "./binding.ts";
 import { renewReads, wake } from "./delivery.ts";
 import { readHeads } from "./heads.ts";
 import { recheckTokens } from "./revocation.ts";
 import { startBindings } from "./start.ts";
-import { type BinderState, bindingsOf, type Watched } from "./state.ts";
+import type { BinderState, Watched } from "./state.ts";
 
 /** Finds lost events, lost revocations and handshakes that still wait. Never rejects. */
 export async function reconcile(state: BinderState): Promise<void> {
@@ -29,7 +30,7 @@ async function reconcileRevocations(state: BinderState): Promise<void> {
 }
 
 async function reconcileEvents(state: BinderState): Promise<void> {
-  await startBindings(state, [...state.watched.values()].flatMap(bindingsOf));
+  await startBindings(state, waiting(state));
   const heads = await readHeads(state, [...state.watched.keys()]);
   for (const watched of state.watched.values()) compare(state, watched, heads.get(watched.key));
 }
@@ -39,10 +40,25 @@ async function reconcileEvents(state: BinderState): Promise<void> {
  * ahead of this news, or the id was made anew: the log tells.
  */
 function compare(state: BinderState, watched: Watched, head: number | undefined): void {
-  const elsewhere = bindingsOf(watched).filter(({ live, cursor, access }) =>
-    live && (access.failing.size > 0 || head !== undefined && head !== cursor)
-  );
-  if (elsewhere.length === 0) return;
-  renewReads(watched);
-  for (const binding of elsewhere) wake(state, binding);
+  let renewed = false;
+  for (const access of watched.accesses.values()) {
+    for (const binding of access.bindings) {
+      const elsewhere = access.failing.size > 0 || head !== undefined && head !== binding.cursor;
+      if (!binding.live || !elsewhere) continue;
+      if (!renewed) renewReads(watched);
+      renewed = true;
+      wake(state, binding);
+    }
+  }
+}
+
+/** Bindings without a handshake. */
+function waiting(state: BinderState): Binding[] {
+  const bindings: Binding[] = [];
+  for (const { accesses } of state.watched.values()) {
+    for (const access of accesses.values()) {
+      for (const binding of access.bindings) if (binding.awaitsHandshake) bindings.push(binding);
+    }
+  }
+  return bindings;
 }

@@ -14,7 +14,8 @@ export async function startBindings(state: BinderState, all: readonly Binding[])
   const bindings = all.filter(({ awaitsHandshake, starting, ended }) => awaitsHandshake && !starting && !ended);
   if (bindings.length === 0) return;
   for (const binding of bindings) binding.starting = true;
-  const heads = await headsOf(state, bindings);
+  const outdated = new Set(bindings.map(({ access }) => access).filter(isOutdated));
+  const [heads] = await Promise.all([headsOf(state, bindings), ...[...outdated].map((one) => refresh(state, one))]);
   for (const binding of bindings) {
     binding.starting = false;
     start(state, binding, heads.get(binding.access.watched.key));
