@@ -10,19 +10,27 @@ import {
   type FhirEndpoint,
   type FhirVersion,
   handleGetWsBindingToken,
+  handleSubscriptionEvents,
+  handleSubscriptionStatus,
   isBindingTokenRequest,
+  isSubscriptionEventsRequest,
+  isSubscriptionStatusRequest,
   type NotificationBus,
   type SocketBinder,
   type SocketBinderOptions,
+  type SubscriptionEventsContext,
   type TokenSigner,
   type TokenStore,
 } from "@fhir-ws/binding";
 import { isLoopback } from "./hosts.ts";
-import { answerMetadata } from "./metadata.ts";
+import { answerDefinition, answerMetadata, definedOperation } from "./metadata.ts";
 import type { OAuth } from "./oauth.ts";
 import { createResourceStore } from "./resources.ts";
 import { answerRest } from "./rest.ts";
 import { createSubscriptions } from "./subscriptions.ts";
+
+/** The Medplum client names no content level, and wants the resource. */
+const DEFAULT_CONTENT = "full-resource";
 
 /** What all bases share. */
 export interface SharedParts {
@@ -67,15 +75,20 @@ export function createBase(fhirVersion: FhirVersion, shared: SharedParts): Base 
   const configuredUrl = origin.replace(/^http/, "ws") + socketPath;
   const websocketUrl = (request: Request): string => loopbackUrl(request, socketPath) ?? configuredUrl;
   const binder = createBinder({ ...endpoint, websocketUrl, path: socketPath }, shared);
-  const context: BindingTokenContext = {
-    ...endpoint,
-    sockets: binder,
-    tokenLifetime: shared.tokenLifetime,
-    authenticate: async (request) => {
-      const user = await oauth.user(request);
-      return user && { id: user.id };
-    },
+  const authenticateCaller: BindingTokenContext["authenticate"] = async (request) => {
+    const user = await oauth.user(request);
+    return user && { id: user.id };
   };
+  const operations = createOperations(
+    { ...endpoint, sockets: binder, tokenLifetime: shared.tokenLifetime, authenticate: authenticateCaller },
+    {
+      ...endpoint,
+      subscriptions: subscriptions.everything,
+      events,
+      defaultContent: DEFAULT_CONTENT,
+      authenticate: authenticateCaller,
+    },
+  );
   const notifier = createNotifier({ base, events, bus, tokenStore: shared.tokenStore, onEvent });
   const authenticate = oauth.requireUser;
   const rest = { base, version: fhirVersion, db, resources, subscriptions, notifier, now, onError, authenticate };
@@ -88,10 +101,25 @@ export function createBase(fhirVersion: FhirVersion, shared: SharedParts): Base 
       if (segments.length === 1 && segments[0] === "metadata") {
         return answerMetadata(request, { ...about, websocketUrl: websocketUrl(request) });
       }
+      const defined = definedOperation(segments);
+      if (defined !== undefined) return await answerDefinition(request, defined, rest);
       // The library matches the end of a path; here nothing may stand before it.
-      const asksForToken = segments[0] === "Subscription" && segments.length <= 3 && isBindingTokenRequest(request);
-      return asksForToken ? await handleGetWsBindingToken(request, context) : await answerRest(rest, request, segments);
+      const isOperation = segments[0] === "Subscription" && segments.length <= 3;
+      return await (isOperation ? operations(request) : undefined) ?? await answerRest(rest, request, segments);
     },
+  };
+}
+
+/** What answers the operations of Subscriptions, and nothing else. */
+function createOperations(
+  issuing: BindingTokenContext,
+  asking: SubscriptionEventsContext,
+): (request: Request) => Promise<Response> | undefined {
+  return (request) => {
+    if (isBindingTokenRequest(request)) return handleGetWsBindingToken(request, issuing);
+    if (isSubscriptionStatusRequest(request)) return handleSubscriptionStatus(request, asking);
+    if (isSubscriptionEventsRequest(request)) return handleSubscriptionEvents(request, asking);
+    return undefined;
   };
 }
 
@@ -105,7 +133,7 @@ function createBinder(
     events,
     bus,
     tokenInUrl: true,
-    defaultContent: "full-resource",
+    defaultContent: DEFAULT_CONTENT,
     limits: { bindDeadline },
   });
 }

@@ -1,11 +1,10 @@
 // How long websocket Subscriptions live: until their end, or an hour after somebody was last bound.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { BindingEvent, FhirSubscription, FhirVersion } from "@fhir-ws/binding";
-import { readSubscription, type SubscriptionFacts } from "../../src/fhir/subscription.ts";
+import { type BindingEvent, checkSubscription, type FhirVersion, type SubscriptionCheck } from "@fhir-ws/binding";
 import { transaction } from "./database.ts";
 import { readWatch } from "./matching.ts";
-import type { IdentifiedResource, Resource, ResourceStore } from "./resources.ts";
+import type { IdentifiedResource, ResourceStore } from "./resources.ts";
 import type { WatchRow, WatchTable } from "./watches.ts";
 
 /** Milliseconds that a Subscription without an end may lie unbound. */
@@ -42,17 +41,17 @@ export function createLifetimes(
 
   function track(subscription: IdentifiedResource, owner: string): void {
     const { id } = subscription;
-    const facts = websocketFacts(subscription, version);
-    if (facts === undefined) return watches.remove(id);
-    const live = isLive(facts);
+    const { websocket, status, endsAt } = checkSubscription(subscription, version);
+    if (!websocket) return watches.remove(id);
+    const live = isLive({ status });
     const idleAt = bound.has(id) ? undefined : idleDue(watches.get(id)) ?? now() + IDLE;
-    const dueAt = facts.endsAt === undefined ? idleAt : facts.endsAt * 1000;
+    const dueAt = endsAt === undefined ? idleAt : endsAt * 1000;
     watches.put({
       id,
       owner,
-      status: live ? facts.status : "off",
+      status: live ? status : "off",
       watch: readWatch(subscription, version),
-      ends: facts.endsAt !== undefined,
+      ends: endsAt !== undefined,
       dueAt: live ? dueAt : undefined,
     });
   }
@@ -87,14 +86,8 @@ export function createLifetimes(
 }
 
 /** Whether it is to be ended when its time has come. */
-export function isLive({ status }: Pick<SubscriptionFacts, "status">): boolean {
+export function isLive({ status }: Pick<SubscriptionCheck, "status">): boolean {
   return LIVE.has(status);
-}
-
-/** The facts of a Subscription on a websocket channel; `undefined` of any other. */
-export function websocketFacts(subscription: Resource, version: FhirVersion): SubscriptionFacts | undefined {
-  const facts = readSubscription(subscription as Resource & FhirSubscription, version); // only called with those
-  return facts.problem === "its channel is not websocket" ? undefined : facts;
 }
 
 /** An update does not give an unbound Subscription more time; bringing it back to life does. */

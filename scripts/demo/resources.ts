@@ -23,6 +23,8 @@ export interface Stored {
 export interface ResourceStore {
   /** `undefined` when there is none, or it is another's. */
   read(type: string, id: string, owner: string): Stored | undefined;
+  /** Ids of an owner's resources of a type, in their order. */
+  ids(type: string, owner: string, limit: number): readonly string[];
   ownerOf(type: string, id: string): string | undefined;
   /** Creates, or replaces what this owner has. */
   write(resource: IdentifiedResource, owner: string): Stored;
@@ -39,6 +41,7 @@ export function createResourceStore(db: DatabaseSync, fhir: FhirVersion, now: ()
      ON CONFLICT DO UPDATE SET version = version + 1, updated = excluded.updated, body = excluded.body
      RETURNING version`,
   );
+  const ids = db.prepare("SELECT id FROM resource WHERE fhir = ? AND type = ? AND owner = ? ORDER BY id LIMIT ?");
   const remove = db.prepare("DELETE FROM resource WHERE fhir = ? AND type = ? AND id = ?");
   return {
     read(type, id, owner) {
@@ -46,6 +49,7 @@ export function createResourceStore(db: DatabaseSync, fhir: FhirVersion, now: ()
       if (row === undefined || row.owner !== owner) return undefined;
       return stored(JSON.parse(String(row.body)), Number(row.version), String(row.updated));
     },
+    ids: (type, owner, limit) => ids.all(fhir, type, owner, limit).map(({ id }) => String(id)),
     ownerOf(type, id) {
       const row = select.get(fhir, type, id);
       return row && String(row.owner);

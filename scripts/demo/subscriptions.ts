@@ -1,10 +1,15 @@
 // The Subscriptions of a base: which are accepted, what the library sees of them, which wait for a resource.
 
 import type { DatabaseSync } from "node:sqlite";
-import type { FhirSubscription, FhirVersion, SubscriptionLookup } from "@fhir-ws/binding";
-import type { SubscriptionFacts } from "../../src/fhir/subscription.ts";
+import {
+  checkSubscription,
+  type FhirSubscription,
+  type FhirVersion,
+  type SubscriptionCheck,
+  type SubscriptionLookup,
+} from "@fhir-ws/binding";
 import { transaction } from "./database.ts";
-import { createLifetimes, isLive, type Lifetimes, websocketFacts } from "./lifetimes.ts";
+import { createLifetimes, isLive, type Lifetimes } from "./lifetimes.ts";
 import { matches } from "./matching.ts";
 import { Refusal } from "./outcome.ts";
 import type { IdentifiedResource, Resource, ResourceStore } from "./resources.ts";
@@ -15,8 +20,10 @@ const MOST_ACTIVE = 100;
 
 /** Those on other channels than websocket are resources like any other. */
 export interface Subscriptions extends Omit<Lifetimes, "setStatus"> {
-  /** What the library asks. */
+  /** What the library asks: by itself it lists those on websockets that are alive. */
   readonly lookup: Required<SubscriptionLookup>;
+  /** The same, but it lists those of every channel and status. */
+  readonly everything: Required<SubscriptionLookup>;
   /**
    * A Subscription as it is to be stored: one that waits for its activation has it.
    *
@@ -41,24 +48,34 @@ export function createSubscriptions(
     return resources.read("Subscription", id, owner)?.resource as FhirSubscription | undefined; // as its type says
   }
 
+  const lookup: Required<SubscriptionLookup> = {
+    read(id, caller) {
+      lifetimes.settle();
+      return read(id, caller.id);
+    },
+    list(caller, limit) {
+      lifetimes.settle();
+      return watches.live(caller.id, limit).flatMap((id) => read(id, caller.id) ?? []);
+    },
+    activate: (id) => transaction(db, () => setStatus(id, "active")),
+  };
+
   return {
     ...lifetimes,
-    lookup: {
-      read(id, caller) {
-        lifetimes.settle();
-        return read(id, caller.id);
-      },
+    lookup,
+    everything: {
+      ...lookup,
       list(caller, limit) {
         lifetimes.settle();
-        return watches.live(caller.id, limit).flatMap((id) => read(id, caller.id) ?? []);
+        return resources.ids("Subscription", caller.id, limit).flatMap((id) => read(id, caller.id) ?? []);
       },
-      activate: (id) => transaction(db, () => setStatus(id, "active")),
     },
     admit(subscription, owner) {
-      const facts = websocketFacts(subscription, version);
-      const status = facts && initialStatus(facts, now());
+      const check = checkSubscription(subscription, version);
+      const status = check.websocket ? initialStatus(check, now()) : undefined;
       if (status === "active" && watches.countActive(owner, subscription.id) >= MOST_ACTIVE) {
-        throw unfit("too-costly", `there are ${MOST_ACTIVE} active ones already`);
+        const text = `Cannot keep the Subscription: there are ${MOST_ACTIVE} active ones already`;
+        throw new Refusal(422, "too-costly", text);
       }
       return status === undefined ? subscription : { ...subscription, status };
     },
@@ -76,13 +93,9 @@ export function createSubscriptions(
  *
  * @throws {Refusal} 422 for one that could not be served.
  */
-function initialStatus(facts: SubscriptionFacts, now: number): "active" | "off" | undefined {
-  const { status, endsAt, problem } = facts;
-  if (problem !== undefined) throw unfit("business-rule", problem);
-  if (isLive(facts) && endsAt !== undefined && endsAt * 1000 <= now) return "off";
+function initialStatus(check: SubscriptionCheck, now: number): "active" | "off" | undefined {
+  const { status, endsAt, issues: [issue] } = check;
+  if (issue !== undefined) throw new Refusal(422, "business-rule", issue.text ?? "Cannot serve the Subscription");
+  if (isLive(check) && endsAt !== undefined && endsAt * 1000 <= now) return "off";
   return status === "requested" || status === "active" ? "active" : undefined;
-}
-
-function unfit(code: "business-rule" | "too-costly", why: string): Refusal {
-  return new Refusal(422, code, `Cannot keep the Subscription: ${why}`);
 }

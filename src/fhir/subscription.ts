@@ -7,6 +7,7 @@ import { backport } from "./version.ts";
 
 /** The facts of a Subscription. */
 export interface SubscriptionFacts {
+  readonly websocket: boolean;
   readonly status: string;
   /** Whole seconds since the epoch, rounded down. */
   readonly endsAt?: number;
@@ -37,14 +38,14 @@ const LEVELS = new Set<unknown>(["empty", "id-only", "full-resource"]);
 
 /** Reads a Subscription; what is missing or malformed is left out or named in `problem`. */
 export function readSubscription(subscription: FhirSubscription, version: FhirVersion): SubscriptionFacts {
-  const channel = version === "R5" ? readR5(subscription) : readR4(subscription);
-  const end = member(subscription, "end");
-  const endsAt = end === undefined ? undefined : Math.floor(instant(end) / 1000);
+  const channel = readChannel(subscription, version);
+  const endsAt = readEnd(subscription);
   const topic = text(channel.topic);
   const heartbeatPeriod = positiveInteger(channel.heartbeatPeriod);
   const maxCount = positiveInteger(channel.maxCount);
   const problem = findProblem(channel, endsAt, version);
   return {
+    websocket: channel.websocket,
     status: text(member(subscription, "status")) ?? "unknown",
     ...(endsAt !== undefined && { endsAt }),
     ...(topic !== undefined && { topic }),
@@ -61,6 +62,16 @@ export function whyNotEligible(facts: SubscriptionFacts, now: number): string | 
   if (!STATUSES.has(facts.status)) return `its status is "${facts.status}"`;
   if (facts.endsAt !== undefined && facts.endsAt * 1000 <= now) return "it has ended";
   return undefined;
+}
+
+function readChannel(subscription: FhirSubscription, version: FhirVersion): Channel {
+  return version === "R5" ? readR5(subscription) : readR4(subscription);
+}
+
+/** NaN when it is no instant. */
+function readEnd(subscription: FhirSubscription): number | undefined {
+  const end = member(subscription, "end");
+  return end === undefined ? undefined : Math.floor(instant(end) / 1000);
 }
 
 // https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subscription.html
@@ -105,12 +116,47 @@ function isLevel(content: unknown): content is ContentLevel {
   return LEVELS.has(content);
 }
 
+/** What nobody could serve, and where it stands. */
+export interface Problem {
+  readonly applies: (channel: Channel, endsAt: number | undefined, version: FhirVersion) => boolean;
+  readonly why: (version: FhirVersion) => string;
+  /** FHIRPath in R4 and R4B, and in R5. */
+  readonly element: readonly [r4: string, r5: string];
+}
+
+const PROBLEMS: readonly Problem[] = [
+  {
+    applies: ({ websocket }) => !websocket,
+    why: () => "its channel is not websocket",
+    element: ["Subscription.channel.type", "Subscription.channelType"],
+  },
+  {
+    applies: ({ mime }, _, version) => mime !== undefined && !(typeof mime === "string" && isFhirJson(mime, version)),
+    why: (version) => `its payload is not JSON of FHIR ${version}`,
+    element: ["Subscription.channel.payload", "Subscription.contentType"],
+  },
+  {
+    applies: ({ content }) => content !== undefined && !isLevel(content),
+    why: () => "its content level is not known",
+    element: ["Subscription.channel.payload.extension", "Subscription.content"],
+  },
+  {
+    applies: (_, endsAt) => Number.isNaN(endsAt),
+    why: () => "its end is not an instant",
+    element: ["Subscription.end", "Subscription.end"],
+  },
+];
+
 function findProblem(channel: Channel, endsAt: number | undefined, version: FhirVersion): string | undefined {
-  if (!channel.websocket) return "its channel is not websocket";
-  if (channel.mime !== undefined && !(typeof channel.mime === "string" && isFhirJson(channel.mime, version))) {
-    return `its payload is not JSON of FHIR ${version}`;
+  for (const problem of PROBLEMS) {
+    if (problem.applies(channel, endsAt, version)) return problem.why(version);
   }
-  if (channel.content !== undefined && !isLevel(channel.content)) return "its content level is not known";
-  if (Number.isNaN(endsAt)) return "its end is not an instant";
   return undefined;
+}
+
+/** All that no change of status or time would mend; what else is wrong on another channel is nobody's business here. */
+export function findProblems(subscription: FhirSubscription, version: FhirVersion): readonly Problem[] {
+  const channel = readChannel(subscription, version);
+  const found = PROBLEMS.filter(({ applies }) => applies(channel, readEnd(subscription), version));
+  return channel.websocket ? found : found.slice(0, 1);
 }

@@ -1,6 +1,7 @@
 // What a request asks for. Everything here refuses by throwing a BindingError.
 
 import { BindingError } from "../errors.ts";
+import { isFhirId } from "../fhir/json.ts";
 import { isFhirJson, negotiate } from "../fhir/media_type.ts";
 import { type AskedId, type AskedValue, checkIds, readParameters } from "../fhir/parameters.ts";
 import { askHost, type Host } from "../host.ts";
@@ -75,17 +76,28 @@ export async function authenticate(
 }
 
 /**
+ * The id in the path. Of a body only that it could be read counts here.
+ *
+ * @throws {BindingError} `invalid-body`, `invalid-id`.
+ */
+export function readInstance(instance: string, body: unknown): string {
+  if (body !== undefined) readParameters(body, "id", ID_TYPES);
+  const id = decode(instance);
+  if (!isFhirId(id)) throw new BindingError("invalid-id");
+  return id;
+}
+
+/**
  * The ids that are asked for, without repetition; none at type level means: all of the caller's. At instance level the
- * path alone counts, but a body must still be one that could be read.
+ * path alone counts.
  *
  * @param body What `readBody` gave.
  * @throws {BindingError} `invalid-body`, `invalid-id`, `too-many-ids`.
  */
 export function readIds(call: OperationCall, body: unknown, maxIds: number): readonly AskedId[] {
-  const asked = readValues(call, body, "id", ID_TYPES);
-  if (call.instance !== undefined) return checkIds([{ value: decode(call.instance) }]);
+  if (call.instance !== undefined) return [{ id: readInstance(call.instance, body) }];
   const ids = new Map<string, AskedId>();
-  for (const one of checkIds(asked)) {
+  for (const one of checkIds(readValues(call, body, "id", ID_TYPES))) {
     if (!ids.has(one.id)) ids.set(one.id, one);
   }
   if (ids.size > maxIds) throw new BindingError("too-many-ids");
@@ -106,7 +118,8 @@ export function readValues(
   types: readonly string[],
 ): readonly AskedValue[] {
   if (body !== undefined) return readParameters(body, name, types);
-  return (call.query?.getAll(name) ?? []).map((value) => ({ value, expression: `http.${name}` }));
+  const expression = `http.${name}`;
+  return (call.query?.getAll(name) ?? []).map((value) => ({ value, expression }));
 }
 
 function decode(segment: string): string | undefined {

@@ -1,0 +1,215 @@
+// https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-events.html
+
+import { BindingError } from "../errors.ts";
+import { subscriptionKey } from "../event/key.ts";
+import { buildNotification } from "../fhir/notification.ts";
+import { readSubscription } from "../fhir/subscription.ts";
+import { askHost, clock } from "../host.ts";
+import { checkCount } from "../setup.ts";
+import type {
+  Caller,
+  ContentLevel,
+  EventPage,
+  FhirResource,
+  FhirSubscription,
+  LoggedEvent,
+  MaybePromise,
+} from "../types.ts";
+import {
+  answerQuery,
+  checkQueryContext,
+  type Query,
+  readSubscriptionOf,
+  type SubscriptionQueryContext,
+} from "./query.ts";
+import { hasPath, readInstance, readValues } from "./request.ts";
+
+/** What `handleSubscriptionEvents` needs. */
+export interface SubscriptionEventsContext extends SubscriptionQueryContext {
+  /** Events in one answer; a link `next` leads on. Default 1000. */
+  readonly maxEvents?: number;
+  /** For Subscriptions that name no content level. Default `empty`. Give what the binder has. */
+  readonly defaultContent?: ContentLevel;
+  /** Withholds one event from one caller. Give what the binder has. */
+  mayReceive?(event: LoggedEvent, subscription: FhirSubscription, caller: Caller): MaybePromise<boolean>;
+}
+
+const PATH = /\/Subscription\/([^/]+)\/(?:\$|%24)events$/;
+const MAX_EVENTS = 1000;
+/** The IG has strings, R5 integer64, which is a string in JSON too. */
+const NUMBER_TYPES = ["valueString", "valueInteger64", "valueInteger", "valueUnsignedInt", "valuePositiveInt"];
+const CONTENT_TYPES = ["valueCode", "valueString"];
+const LEVELS: readonly ContentLevel[] = ["empty", "id-only", "full-resource"];
+
+/**
+ * Whether a request's path is that of `$events`, below any base, with `$` or `%24`.
+ *
+ * @example
+ * ```ts
+ * import { isSubscriptionEventsRequest } from "@fhir-ws/binding";
+ *
+ * const request = new Request("https://example.org/fhir/R4/Subscription/s1/$events?eventsSinceNumber=7");
+ * if (!isSubscriptionEventsRequest(request)) throw new Error("unreachable");
+ * ```
+ */
+export function isSubscriptionEventsRequest(request: Request): boolean {
+  return hasPath(request, PATH);
+}
+
+/**
+ * Answers `Subscription/[id]/$events`, by GET, HEAD or POST: a notification Bundle whose status of type `query-event`
+ * tells of the events from `eventsSinceNumber` to `eventsUntilNumber`, both inclusive and optional, or an
+ * OperationOutcome. `content` may lower the level of the Subscription, never raise it. Events that the log holds no
+ * more are named in the status's `error`; where there are more than fit, a link `next` asks for the rest. What
+ * `mayReceive` withholds leaves a gap in the numbers.
+ *
+ * [Operation definition](https://hl7.org/fhir/R5/subscription-operation-events.html)
+ *
+ * @param request Any Fetch request; one for another path is answered 404.
+ * @param ctx The base that answers and the host's callbacks. The same object serves every request.
+ * @throws {TypeError} or {RangeError} when `ctx` cannot work, never for what a client sent.
+ *
+ * @example
+ * ```ts
+ * import { createNotifier, handleSubscriptionEvents } from "@fhir-ws/binding";
+ * import { createMemoryBus, createMemoryEventLog } from "@fhir-ws/binding/storage/memory";
+ *
+ * const base = "https://example.org/fhir/R5";
+ * const subscription = { resourceType: "Subscription", id: "s1", status: "active", channelType: { code: "websocket" } } as const;
+ * const events = createMemoryEventLog();
+ * await createNotifier({ base, events, bus: createMemoryBus() }).notify(["s1"], { interaction: "create", focus: "Patient/p1" });
+ *
+ * const response = await handleSubscriptionEvents(new Request(`${base}/Subscription/s1/$events?eventsSinceNumber=1`), {
+ *   base,
+ *   fhirVersion: "R5",
+ *   events,
+ *   subscriptions: { read: () => subscription },
+ *   authenticate: () => ({ id: "alice" }),
+ * });
+ * const { entry } = await response.json();
+ * if (entry[0].resource.notificationEvent[0].eventNumber !== "1") throw new Error("unreachable");
+ * ```
+ */
+export async function handleSubscriptionEvents(request: Request, ctx: SubscriptionEventsContext): Promise<Response> {
+  checkContext(ctx);
+  return await answerQuery(request, ctx, PATH, (query) => answerEvents(query, ctx));
+}
+
+/** What is asked of one Subscription; the numbers are inclusive. */
+interface Range {
+  readonly since: number;
+  readonly until: number;
+  readonly content: ContentLevel | undefined;
+}
+
+async function answerEvents(query: Query, ctx: SubscriptionEventsContext): Promise<FhirResource> {
+  const { call, body, caller } = query;
+  const id = readInstance(call.instance ?? "", body);
+  const range = readRange(query);
+  const subscription = await readSubscriptionOf(id, caller, ctx);
+  if (subscription === undefined) throw new BindingError("not-found");
+
+  const page = await readPage(id, range, caller, ctx);
+  const events = ctx.mayReceive === undefined
+    ? page.events
+    : await withoutWithheld(page.events, subscription, caller, ctx);
+  const { base, fhirVersion } = ctx;
+  const facts = readSubscription(subscription, fhirVersion);
+  const level = lower(facts.content ?? ctx.defaultContent ?? "empty", range.content);
+  const error = whatIsGone(page, range);
+  return buildNotification(
+    { base, fhirVersion, id, facts, level, dialect: "text", now: clock(ctx) },
+    { type: "query-event", head: page.head, events, ...(error !== undefined && { error }) },
+    nextUrl(`${base}/Subscription/${id}/$events`, page, range),
+  );
+}
+
+function readRange({ call, body }: Query): Range {
+  const since = readOne(call, body, "eventsSinceNumber", NUMBER_TYPES, eventNumber);
+  const until = readOne(call, body, "eventsUntilNumber", NUMBER_TYPES, eventNumber);
+  const content = readOne(call, body, "content", CONTENT_TYPES, (value) => LEVELS.find((level) => level === value));
+  return { since: Math.max(1, since ?? 1), until: until ?? Infinity, content };
+}
+
+/** @throws {BindingError} `invalid-value` where it cannot be read, or stands more than once. */
+function readOne<T>(
+  call: Query["call"],
+  body: unknown,
+  name: string,
+  types: readonly string[],
+  read: (value: unknown) => T | undefined,
+): T | undefined {
+  const [first, second] = readValues(call, body, name, types);
+  if (first === undefined) return undefined;
+  const value = read(first.value);
+  if (value !== undefined && second === undefined) return value;
+  const { expression } = second ?? first;
+  const text = `Cannot read ${name}: ${second === undefined ? "its value is not one of its type" : "it is repeated"}`;
+  throw new BindingError("invalid-value", text, {
+    issues: [{ code: "invalid-value", text, ...(expression !== undefined && { expression }) }],
+  });
+}
+
+/** Numbers beyond every log are as good as any other beyond its head. */
+function eventNumber(value: unknown): number | undefined {
+  if (typeof value === "string" && /^\d{1,19}$/.test(value)) return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function lower(level: ContentLevel, asked: ContentLevel | undefined): ContentLevel {
+  return asked !== undefined && LEVELS.indexOf(asked) < LEVELS.indexOf(level) ? asked : level;
+}
+
+/** One read of the log is one answer. An empty range reads one event in vain, for the head. */
+async function readPage(
+  id: string,
+  { since, until }: Range,
+  caller: Caller,
+  ctx: SubscriptionEventsContext,
+): Promise<EventPage> {
+  const key = subscriptionKey(ctx.base, caller.tenant, id);
+  const limit = Math.max(1, Math.min(ctx.maxEvents ?? MAX_EVENTS, until - since + 1));
+  const page = await askHost(ctx, "log", () => ctx.events.read(key, since - 1, limit));
+  return { ...page, events: page.events.filter(({ number }) => number >= since && number <= until) };
+}
+
+async function withoutWithheld(
+  events: readonly LoggedEvent[],
+  subscription: FhirSubscription,
+  caller: Caller,
+  ctx: SubscriptionEventsContext,
+): Promise<readonly LoggedEvent[]> {
+  const decisions = await Promise.all(
+    events.map((event) => askHost(ctx, "may-receive", () => ctx.mayReceive?.(event, subscription, caller) ?? false)),
+  );
+  return events.filter((_, n) => decisions[n]);
+}
+
+function whatIsGone({ oldest, head }: EventPage, { since, until }: Range): string | undefined {
+  const last = Math.min(oldest - 1, until, head);
+  if (last < since) return undefined;
+  return `Some events are not kept any more: ${since === last ? since : `${since} to ${last}`}`;
+}
+
+/** Where the rest of the range is; what is withheld counts as told. */
+function nextUrl(url: string, { events, head }: EventPage, { until, content }: Range): string | undefined {
+  const last = events.at(-1)?.number;
+  if (last === undefined || last >= Math.min(until, head)) return undefined;
+  const query = new URLSearchParams({ eventsSinceNumber: String(last + 1) });
+  if (until !== Infinity) query.set("eventsUntilNumber", String(until));
+  if (content !== undefined) query.set("content", content);
+  return `${url}?${query}`;
+}
+
+/** Contexts that were found to be in order. */
+const checked = new WeakSet<SubscriptionEventsContext>();
+
+function checkContext(ctx: SubscriptionEventsContext): void {
+  if (checked.has(ctx)) return;
+  checkQueryContext(ctx);
+  checkCount("maxEvents", ctx.maxEvents);
+  if (ctx.defaultContent !== undefined && !LEVELS.includes(ctx.defaultContent)) {
+    throw new TypeError(`Cannot use defaultContent "${ctx.defaultContent}": there is no such level`);
+  }
+  checked.add(ctx);
+}
