@@ -1,0 +1,87 @@
+/**
+ * The other end: a client for browsers and servers that stays bound. It asks for binding tokens, binds, renews them in
+ * time, reconnects and says what it missed, with any server that follows the specification.
+ *
+ * @module
+ */
+import { failure, type SubscribeError } from "./errors.ts";
+import { keep } from "./link.ts";
+import { readOptions } from "./settings.ts";
+import type { RunningSubscription, SubscribeEnd, SubscribeOptions } from "./types.ts";
+
+export type { FhirResource } from "../types.ts";
+export { SubscribeError, type SubscribeErrorCode, type SubscribeErrorDetails } from "./errors.ts";
+export type {
+  ClientSocket,
+  ReceivedEvent,
+  ReceivedIssue,
+  ReceivedNotification,
+  RunningSubscription,
+  SocketEvent,
+  SubscribeEnd,
+  SubscribeEvent,
+  SubscribeOptions,
+} from "./types.ts";
+
+/** Servers limit the ids of one token. */
+const IDS_PER_TOKEN = 100;
+
+/**
+ * Binds Subscriptions and keeps them bound until it is closed or aborted, or the server says for each that it is gone.
+ *
+ * Tokens are renewed after about four fifths of their life, on the same socket while the websocket-url stays the same.
+ * After a failure it comes back with exponential backoff and jitter, not before a `Retry-After`, and asks for the
+ * events that it has not seen. Their numbers drop duplicates and show gaps; an event that the server withholds from
+ * this caller is a gap as well.
+ *
+ * @throws {TypeError} when an id is none, there are no ids, or `url` is no http or https URL.
+ * @throws {RangeError} when a time is not above 0.
+ * @see https://hl7.org/fhir/uv/subscriptions-backport/channels.html#websockets
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from "@fhir-ws/binding/client";
+ *
+ * const subscription = subscribe({
+ *   url: "http://127.0.0.1:9/fhir/R5",
+ *   ids: ["s1"],
+ *   fetch: (request) => {
+ *     request.headers.set("authorization", "Bearer …");
+ *     return fetch(request);
+ *   },
+ *   onNotification: ({ events }) => console.log(events),
+ *   onEvent: (event) => console.log(event.type), // "retry": nobody listens on that port
+ * });
+ *
+ * subscription.close();
+ * const end = await subscription.closed;
+ * if (end.reason !== "closed") throw end.error;
+ * ```
+ */
+export function subscribe(options: SubscribeOptions): RunningSubscription {
+  const stop = new AbortController();
+  const client = readOptions(options, stop.signal);
+  const close = (): void => stop.abort();
+  options.signal?.addEventListener("abort", close, { signal: stop.signal });
+  if (options.signal?.aborted) close();
+  const ids = [...client.tallies.keys()];
+  const links = Array.from(
+    { length: Math.ceil(ids.length / IDS_PER_TOKEN) },
+    (_, n) => keep(client, ids.slice(n * IDS_PER_TOKEN, (n + 1) * IDS_PER_TOKEN)),
+  );
+  return { close, closed: ending(links, stop) };
+}
+
+async function ending(links: readonly Promise<SubscribeError>[], stop: AbortController): Promise<SubscribeEnd> {
+  try {
+    const [error] = await Promise.all(links);
+    if (error !== undefined) return { reason: "failed", error };
+  } catch (cause) {
+    if (!stop.signal.aborted) {
+      return { reason: "failed", error: failure("unexpected", "see the cause", { cause }) };
+    }
+  } finally {
+    stop.abort();
+  }
+  return { reason: "closed" };
+}

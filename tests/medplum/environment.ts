@@ -1,0 +1,77 @@
+// What surrounds a Medplum client that is not its own: a clock that runs faster, a wire that can be cut and looked at.
+
+import { connect, createServer, type Socket } from "node:net";
+import { once } from "node:events";
+
+/** How many times as fast the clock of this process runs: the client looks at its tokens once a minute. */
+const SPEED = 20;
+
+/** Makes timers and `Date` of this process run faster. To be called before the client is loaded. */
+export function hurry(): void {
+  const { setTimeout, setInterval, Date: PlainDate } = globalThis;
+  const start = PlainDate.now();
+  const now = (): number => start + (PlainDate.now() - start) * SPEED;
+  Object.assign(globalThis, {
+    setTimeout: (run: () => void, delay = 0, ...rest: []) => setTimeout(run, delay / SPEED, ...rest),
+    setInterval: (run: () => void, delay = 0, ...rest: []) => setInterval(run, delay / SPEED, ...rest),
+    Date: new Proxy(PlainDate, {
+      construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now()] : args),
+      get: (target, name) => name === "now" ? now : Reflect.get(target, name),
+    }),
+  });
+}
+
+/** A wire between the client and the server. */
+export interface Wire {
+  readonly origin: string;
+  /** Cuts all that is open, without a word to either side. */
+  cut(): void;
+}
+
+/** Lays a wire to a server. */
+export async function layWire(target: URL): Promise<Wire> {
+  const open = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(Number(target.port), target.hostname);
+    for (const [one, other] of [[near, far], [far, near]] as const) {
+      open.add(one);
+      one.pipe(other).on("error", () => {});
+      one.once("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+    }
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  server.unref();
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("Cannot lay a wire");
+  return {
+    origin: `http://127.0.0.1:${address.port}`,
+    cut: () => {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+/** A frame of the client, and by which of its sockets it went. */
+export interface SentFrame {
+  readonly socket: number;
+  readonly type: string;
+  readonly token?: string;
+}
+
+/** Writes down what the client sends, but its pings. To be called before the client is loaded. */
+export function recordFrames(): SentFrame[] {
+  const frames: SentFrame[] = [];
+  let sockets = 0;
+  globalThis.WebSocket = class extends WebSocket {
+    readonly #number = sockets++;
+    override send(frame: string): void {
+      const { type, payload } = JSON.parse(frame);
+      if (type !== "ping") frames.push({ socket: this.#number, type, ...payload });
+      super.send(frame);
+    }
+  };
+  return frames;
+}
