@@ -1,12 +1,13 @@
 /**
  * Runs the whole suite on every runtime: `deno task test [--only deno,node,bun] [--filter text] [part of a path …]`.
- * Deno runs it in place, with the examples of the documentation; Node and Bun run the same files in a mirror.
+ * Deno runs it in place, with the examples of the documentation; Node and Bun run the same files in a mirror, with
+ * `--package` on what `deno task build:npm` has built, `--node 22` on that version of Node.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { findDocumentation, findTests } from "./test/files.ts";
-import { makeMirror, type Mirror } from "./test/mirror.ts";
+import { findExtras, makeMirror, type Mirror } from "./test/mirror.ts";
 import { HELP, parseOptions, type TestOptions } from "./test/options.ts";
 import { type Outcome, report } from "./test/report.ts";
 import { findRuntime, type Runtime, RUNTIME_NAMES, type RuntimeName } from "./test/runtimes.ts";
@@ -31,16 +32,24 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const runtimes = new Map<RuntimeName, Runtime | string>();
-  for (const name of RUNTIME_NAMES) runtimes.set(name, await findRuntime(name));
+  for (const name of RUNTIME_NAMES) {
+    runtimes.set(name, await findRuntime(name, name === "node" ? options.node : undefined));
+  }
   const outcomes: Outcome[] = [];
+  const { paths, package: built } = options;
+  const isCi = Boolean(Deno.env.get("CI"));
   let mirror: Promise<Mirror | string> | undefined;
+  async function mirrored(): Promise<Mirror | string> {
+    const extras = await findExtras(project, plan.tests, isCi || paths.length > 0);
+    return await makeMirror(project, { built, extras });
+  }
   for (const name of options.only) {
-    const place = name === "deno" ? { root: project } : await (mirror ??= makeMirror(project));
+    const place = name === "deno" ? { root: project } : await (mirror ??= mirrored());
     outcomes.push(await runOn(name, runtimes, place, plan));
   }
   const made = await mirror;
   if (typeof made === "object") await made.remove();
-  return report(outcomes, Boolean(Deno.env.get("CI")));
+  return report(outcomes, isCi);
 }
 
 /** Examples have no names to filter by, so they are left out with `--filter`. */

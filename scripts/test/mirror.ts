@@ -1,6 +1,8 @@
-import { cp, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { findFiles } from "./files.ts";
+import { exists, install, type Installed, isInstalled, type Names, npmPackages } from "./packages.ts";
 
 /** A copy of the project in the shape that Node and Bun expect: a package, with a `node_modules` beside it. */
 export interface Mirror {
@@ -8,7 +10,13 @@ export interface Mirror {
   remove(): Promise<void>;
 }
 
-type Names = { readonly [name: string]: string };
+/** What goes into a mirror beside the project's tests and scripts. */
+export interface MirrorOptions {
+  /** The library is what `deno task build:npm` has made, under its names and in place of every source. */
+  readonly built?: boolean;
+  /** Further packages, by `findExtras`. */
+  readonly extras?: readonly Names[];
+}
 
 /** What the mirror reads of a `deno.json`: the one list of entry points and the one list of versions. */
 interface DenoConfig {
@@ -19,22 +27,29 @@ interface DenoConfig {
   readonly links?: readonly string[];
 }
 
-const MIRRORED = ["src", "adapters", "tests", "scripts", "mod.ts", "deno.json", "README.md"];
+const MIRRORED = ["tests", "scripts", "deno.json", "README.md"];
+const SOURCES = ["src", "adapters", "mod.ts"];
 
 /**
  * Makes a mirror of the project, or says why it cannot. The files are copied, not linked, because both runtimes resolve
  * imports from a file's real path; they lie outside of `node_modules`, where Node would not strip their types.
  */
-export async function makeMirror(project: string): Promise<Mirror | string> {
+export async function makeMirror(project: string, options: MirrorOptions = {}): Promise<Mirror | string> {
+  const { built = false, extras = [] } = options;
   const config = await readConfig(project);
-  const installed = await install(project, npmPackages(config.imports ?? {}));
-  if (installed.failure !== undefined) return installed.failure;
+  if (built && !await exists(join(project, "npm"))) return "npm/ is not there: deno task build:npm";
+  const lists = [npmPackages(config.imports ?? {}), ...extras];
+  const installed: Installed[] = [];
+  for (const list of lists) installed.push(await install(project, list));
+  const failure = installed.find((one) => one.failure !== undefined)?.failure;
+  if (failure !== undefined) return failure;
   const root = await realpath(await mkdtemp(join(tmpdir(), "fhir-ws-binding-")));
-  for (const name of MIRRORED) {
+  for (const name of [...MIRRORED, ...built ? [] : SOURCES]) {
     if (await exists(join(project, name))) await cp(join(project, name), join(root, name), { recursive: true });
   }
-  await writePackage(root, config);
-  for (const name of installed.names) await link(root, name, join(installed.folder, "node_modules", name));
+  if (built) await usePackage(project, root, config);
+  else await writePackage(root, config);
+  await linkPackages(root, installed);
   for (const path of config.links ?? []) {
     const folder = join(root, path);
     const linked = await readConfig(folder);
@@ -42,6 +57,46 @@ export async function makeMirror(project: string): Promise<Mirror | string> {
     await link(root, linked.name, folder);
   }
   return { root, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** Where two lists have the same name the first one counts: the project's own. */
+async function linkPackages(root: string, installed: readonly Installed[]): Promise<void> {
+  const packages = new Map<string, string>();
+  for (const { names, folder } of installed.toReversed()) {
+    for (const name of names) packages.set(name, join(folder, "node_modules", name));
+  }
+  for (const [name, target] of packages) await link(root, name, target);
+}
+
+/**
+ * What tests need beside the project's own imports: a folder of tests may have a `deno.json` with imports of its own.
+ * Large as these may be, they are installed when such a folder is asked for (`isAsked`); else they are there only where
+ * they were installed before, and the tests say what they lack.
+ */
+export async function findExtras(project: string, tests: readonly string[], isAsked: boolean): Promise<Names[]> {
+  const extras: Names[] = [];
+  for (const folder of new Set(tests.map((file) => dirname(file)))) {
+    if (!await exists(join(project, folder, "deno.json"))) continue;
+    const list = npmPackages((await readConfig(join(project, folder))).imports ?? {});
+    if (isAsked || await isInstalled(project, list)) extras.push(list);
+  }
+  return extras;
+}
+
+/**
+ * Puts the package where an installation would, and into each source's place a module that hands on what the source was
+ * built to: so tests of inner modules, too, run on the package, and nothing is there twice.
+ */
+async function usePackage(project: string, root: string, { name }: DenoConfig): Promise<void> {
+  await writeFile(join(root, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  await cp(join(project, "npm"), join(root, "node_modules", name), { recursive: true });
+  const sources = ["mod.ts", ...await findFiles(project, "src", ".ts"), ...await findFiles(project, "adapters", ".ts")];
+  for (const source of sources) {
+    const up = "../".repeat(source.split("/").length - 1) || "./";
+    const module = `${up}node_modules/${name}/esm/${source.replace(/\.ts$/, ".js")}`;
+    await mkdir(dirname(join(root, source)), { recursive: true });
+    await writeFile(join(root, source), `export * from ${JSON.stringify(module)};\n`);
+  }
 }
 
 async function readConfig(folder: string): Promise<DenoConfig> {
@@ -58,73 +113,4 @@ async function link(root: string, name: string, target: string): Promise<void> {
   const path = join(root, "node_modules", name);
   await mkdir(dirname(path), { recursive: true });
   await symlink(target, path, "junction");
-}
-
-/** The dependencies among a `deno.json`'s imports. Types alone are left out: nothing reads them here. */
-function npmPackages(imports: Names): Names {
-  const packages: { [name: string]: string } = {};
-  for (const [name, specifier] of Object.entries(imports)) {
-    const [, target, version] = /^npm:(@?[^@]+)@([^/]+)$/.exec(specifier) ?? [];
-    if (target === undefined || version === undefined || target.startsWith("@types/")) continue;
-    packages[name] = target === name ? version : `npm:${target}@${version}`;
-  }
-  return packages;
-}
-
-interface Installed {
-  readonly folder: string;
-  readonly names: readonly string[];
-  readonly failure?: string;
-}
-
-/** Installs into a folder named after the list, so that the same list is installed once. */
-async function install(project: string, dependencies: Names): Promise<Installed> {
-  const manifest = JSON.stringify({ private: true, dependencies });
-  const folder = join(project, "node_modules", ".cache", `npm-${await fingerprint(manifest)}`);
-  const names = Object.keys(dependencies);
-  if (await exists(folder)) return { folder, names };
-  const draft = `${folder}.${crypto.randomUUID()}`;
-  await mkdir(draft, { recursive: true });
-  await writeFile(join(draft, "package.json"), manifest);
-  const failure = await npmInstall(draft);
-  if (failure !== undefined) {
-    await rm(draft, { recursive: true, force: true });
-    return { folder, names, failure };
-  }
-  try {
-    await rename(draft, folder);
-  } catch (error) {
-    await rm(draft, { recursive: true, force: true });
-    // Another run may have finished the same list first.
-    if (!await exists(folder)) throw error;
-  }
-  return { folder, names };
-}
-
-async function npmInstall(folder: string): Promise<string | undefined> {
-  const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
-  try {
-    const { success, stderr } = await new Deno.Command("npm", { args, cwd: folder, stdout: "null" }).output();
-    return success
-      ? undefined
-      : `"npm install" failed: ${new TextDecoder().decode(stderr).trim().replace(/\s+/g, " ")}`;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return `"npm" is not in the PATH`;
-    throw error;
-  }
-}
-
-async function fingerprint(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest, 0, 8), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    // Whatever keeps us from looking at it also keeps us from using it.
-    return false;
-  }
 }

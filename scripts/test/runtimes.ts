@@ -27,14 +27,18 @@ const SOURCES: { readonly [name in "node" | "bun"]: Source } = {
   bun: { minimum: [1, 4], npx: "bun@1.4.5" },
 };
 
-/** The runtime, or why there is none. */
-export async function findRuntime(name: RuntimeName): Promise<Runtime | string> {
+/** The runtime, or why there is none. `major` asks for that version of Node and no later one. */
+export async function findRuntime(name: RuntimeName, major?: number): Promise<Runtime | string> {
   if (name === "deno") return { name, version: Deno.version.deno, path: Deno.execPath() };
-  const { npx } = SOURCES[name];
-  const local = await probe(name, name, []);
-  if (typeof local === "object") return local;
-  const fetched = await probe(name, "npx", ["-y", npx]);
-  return typeof fetched === "object" ? fetched : `${local}; ${fetched}`;
+  function isWanted(version: string): boolean {
+    return major === undefined || version.startsWith(`${major}.`);
+  }
+  const { npx, minimum } = major === undefined ? SOURCES[name] : { npx: `node@${major}`, minimum: [major, 0] as const };
+  const local = await probe(name, name, [], minimum);
+  if (typeof local === "object" && isWanted(local.version)) return local;
+  const fetched = await probe(name, "npx", ["-y", npx], minimum);
+  if (typeof fetched === "object") return fetched;
+  return typeof local === "object" ? fetched : `${local}; ${fetched}`;
 }
 
 // Asks the runtime itself: `npx node@24` without install scripts silently starts whatever `node` is in the PATH, and
@@ -45,12 +49,16 @@ const IDENTITY = `JSON.stringify({
   path: process.execPath,
 })`;
 
-async function probe(name: "node" | "bun", command: string, args: readonly string[]): Promise<Runtime | string> {
+async function probe(
+  name: "node" | "bun",
+  command: string,
+  args: readonly string[],
+  minimum: Source["minimum"],
+): Promise<Runtime | string> {
   const shown = [command, ...args].join(" ");
   const found = await identify(command, [...args, "-p", IDENTITY]);
   if (found === undefined) return `"${shown}" does not run`;
   const [major = 0, minor = 0] = found.version.split(".").map(Number);
-  const { minimum } = SOURCES[name];
   const isNewEnough = major > minimum[0] || (major === minimum[0] && minor >= minimum[1]);
   return found.name === name && isNewEnough ? found : `"${shown}" is ${found.name} ${found.version}`;
 }

@@ -3,7 +3,7 @@
 import { failure, type SubscribeError } from "./errors.ts";
 import type { Client, Dialect } from "./settings.ts";
 import type { Connection } from "./socket.ts";
-import { firstOf } from "./timing.ts";
+import { defer, firstOf } from "./timing.ts";
 
 /** A bind whose handshakes are awaited. */
 export interface Bind {
@@ -52,7 +52,7 @@ export async function bind(
 }
 
 function createBind(ids: readonly string[]): Bind {
-  const { promise, resolve } = Promise.withResolvers<"bound" | SubscribeError>();
+  const { promise, resolve } = defer<"bound" | SubscribeError>();
   const missing = new Set(ids);
   let bound = false;
   return {

@@ -8,6 +8,7 @@ import type { Connection } from "./socket.ts";
 import { type Gap, missingUpTo, take, type Tally } from "./tally.ts";
 import { firstOf } from "./timing.ts";
 import type { ReceivedIssue } from "./types.ts";
+import type { Deferred } from "./timing.ts";
 
 /** As much of a link as frames can change. */
 export interface Hearer {
@@ -19,7 +20,7 @@ export interface Hearer {
   /** The bind under way. */
   bind?: { readonly connection: Connection; readonly attempt: Bind } | undefined;
   /** Resolves when a binding was lost that is wanted again, or the last one that was not. */
-  lost: PromiseWithResolvers<SubscribeError>;
+  lost: Deferred<SubscribeError>;
   /** Milliseconds that the server's clock is ahead, by its last handshake. */
   ahead?: number | undefined;
 }

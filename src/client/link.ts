@@ -5,7 +5,7 @@ import { failure, SubscribeError } from "./errors.ts";
 import { hear, type Hearer, letGo } from "./hear.ts";
 import type { Client, Dialect } from "./settings.ts";
 import { connect, type Connection } from "./socket.ts";
-import { firstOf } from "./timing.ts";
+import { defer, firstOf } from "./timing.ts";
 import { askForToken, type Grant, type Way, WAYS } from "./token.ts";
 
 interface Link extends Hearer {
@@ -40,7 +40,7 @@ const ELSEWHERE: ReadonlySet<string> = new Set(["not-found", "rejected"]);
  */
 export async function keep(client: Client, ids: readonly string[], ways = WAYS): Promise<SubscribeError> {
   const link: Link = {
-    ...{ client, ids, ways, dialects: client.dialects, lost: Promise.withResolvers() },
+    ...{ client, ids, ways, dialects: client.dialects, lost: defer() },
     ...{ bindsOnce: false, everBound: false, boundAt: Infinity },
   };
   try {
@@ -65,7 +65,7 @@ export async function keep(client: Client, ids: readonly string[], ways = WAYS):
 async function live(link: Link): Promise<SubscribeError> {
   try {
     for (;;) {
-      link.lost = Promise.withResolvers();
+      link.lost = defer();
       const grant = await getGrant(link);
       const { ended } = await bindWith(link, grant);
       const error = await firstOf(renewalDelay(link, grant), link.client.signal, ended, link.lost.promise);

@@ -2,7 +2,7 @@
 
 import { failure, type SubscribeError } from "./errors.ts";
 import type { Client, Dialect } from "./settings.ts";
-import { firstOf } from "./timing.ts";
+import { defer, firstOf } from "./timing.ts";
 import type { ClientSocket } from "./types.ts";
 
 const PING = '{"type":"ping"}';
@@ -56,8 +56,8 @@ function createConnection(
   socket: ClientSocket,
   receive: (connection: Connection, data: unknown) => void,
 ): { connection: Connection; opened: Promise<"open"> } {
-  const opened = Promise.withResolvers<"open">();
-  const ended = Promise.withResolvers<SubscribeError>();
+  const opened = defer<"open">();
+  const ended = defer<SubscribeError>();
   let [isOpen, wasOpen, quiet] = [true, false, 0];
   let timer: ReturnType<typeof setInterval> | undefined;
 

@@ -28,9 +28,12 @@ export function connectClient(url: URL, Kind: ClientKind = WebSocket): Client {
     if (first === undefined) messages.push(data);
     else first(data);
   });
-  socket.addEventListener("error", () => {}); // a close follows each
+  let wasOpen = false;
+  socket.addEventListener("open", () => wasOpen = true);
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.addEventListener("close", ({ code, reason }) => resolve({ code, reason }));
+    // A close follows each error; but Node 22 has none for an upgrade that was refused.
+    socket.addEventListener("error", () => wasOpen || resolve({ code: 1006, reason: "" }));
   });
   const opened = new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve());
