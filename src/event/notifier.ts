@@ -1,7 +1,7 @@
 // The writing side of notifications.
 
 import { instant, member, text } from "../fhir/json.ts";
-import { report } from "../host.ts";
+import { askHost } from "../host.ts";
 import { checkBase } from "../setup.ts";
 import type {
   BusMessage,
@@ -46,9 +46,9 @@ export function createNotifier(options: NotifierOptions): Notifier | RevokingNot
   /** What the log and the stores have taken stands, bus or no bus: binders find it within `reconcile`. */
   async function hint(message: BusMessage): Promise<void> {
     try {
-      await bus.publish(message);
-    } catch (cause) {
-      report(options, { type: "error", during: "bus", cause });
+      await askHost(options, "bus", () => bus.publish(message));
+    } catch {
+      return; // the host has been told the cause
     }
   }
 

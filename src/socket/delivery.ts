@@ -186,11 +186,8 @@ async function readPage(state: BinderState, access: Access, after: number): Prom
   const { watched } = access;
   let reading = watched.reads.get(after);
   if (reading === undefined) {
-    const begun = readLog(state, watched, after).finally(() => {
-      if (watched.reads.get(after) === begun) watched.reads.delete(after);
-    });
-    watched.reads.set(after, begun);
-    reading = begun;
+    reading = readLog(state, watched, after).finally(() => watched.reads.delete(after));
+    watched.reads.set(after, reading);
   }
   try {
     const page = await reading;

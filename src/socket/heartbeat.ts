@@ -1,7 +1,7 @@
 // Heartbeats, where a Subscription asks for them: https://hl7.org/fhir/R5/subscriptionstatus.html
 
 import { clock } from "../host.ts";
-import { isFresh, refresh } from "./access.ts";
+import { isFresh, isOutdated, refresh } from "./access.ts";
 import { type Binding, heartbeatAt, schedule } from "./binding.ts";
 import { headsOf } from "./heads.ts";
 import { renderHeartbeat } from "./rendering.ts";
@@ -34,7 +34,8 @@ async function sendHeartbeat(state: BinderState, binding: Binding, head: number 
 function beat(state: BinderState, binding: Binding, head: number, now: number): boolean {
   const { access, session, dialect } = binding;
   if (now < heartbeatAt(binding) || dialect === "legacy") return true;
-  if (access.failing.has("access") || session.suspect || now >= binding.expiresAt || !session.hasRoom()) return false;
+  if (access.failing.has("access") || isOutdated(access) || session.suspect) return false;
+  if (now >= binding.expiresAt || !session.hasRoom()) return false;
   if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor)))) return false;
   binding.sentAt = now;
   return true;

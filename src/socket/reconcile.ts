@@ -10,9 +10,12 @@ import { recheckTokens } from "./revocation.ts";
 import { startBindings } from "./start.ts";
 import type { BinderState, Watched } from "./state.ts";
 
-/** Finds lost events, lost revocations and handshakes that still wait. Never rejects. */
+/**
+ * Finds lost events, lost revocations and handshakes that still wait. What it sets going is not waited for: one store or
+ * Subscription that hangs must not keep the others from the next round. Never rejects.
+ */
 export async function reconcile(state: BinderState): Promise<void> {
-  // Neither store has to wait for the other one.
+  void startBindings(state, waiting(state)); // it never rejects
   await Promise.all([reconcileRevocations(state), reconcileEvents(state)]);
 }
 
@@ -26,11 +29,11 @@ async function reconcileRevocations(state: BinderState): Promise<void> {
   }
   const moved = before !== undefined && state.revocations !== before;
   if (moved) noteForAttempts(state, ANY_REVOCATION);
-  await recheckTokens(state, [...state.sessions].filter((one) => one.bindings.size > 0 && (moved || one.suspect)));
+  const doubtful = [...state.sessions].filter((one) => one.bindings.size > 0 && (moved || one.suspect));
+  void recheckTokens(state, doubtful); // it never rejects
 }
 
 async function reconcileEvents(state: BinderState): Promise<void> {
-  await startBindings(state, waiting(state));
   const heads = await readHeads(state, [...state.watched.keys()]);
   for (const watched of state.watched.values()) compare(state, watched, heads.get(watched.key));
 }

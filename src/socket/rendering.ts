@@ -8,11 +8,8 @@ import type { Access, BinderState } from "./state.ts";
 /** How a binding is spoken to; `legacy` is R4's `ping <id>`. */
 export type SocketDialect = Dialect | "legacy";
 
-/** The last event that was rendered. */
-export interface Rendered {
-  readonly event: LoggedEvent;
-  readonly texts: Partial<Record<SocketDialect, string>>;
-}
+/** What events look like, for as long as somebody has them in hand. */
+export type Rendered = WeakMap<LoggedEvent, Partial<Record<SocketDialect, string>>>;
 
 /** The frame of some events, at least one. */
 export function renderEvents(
@@ -23,8 +20,10 @@ export function renderEvents(
 ): string {
   const [event] = events;
   if (event === undefined || events.length > 1) return renderNew(state, access, dialect, events);
-  if (access.rendered?.event !== event) access.rendered = { event, texts: {} };
-  return access.rendered.texts[dialect] ??= renderNew(state, access, dialect, events);
+  const rendered = access.rendered ??= new WeakMap();
+  const texts = rendered.get(event) ?? {};
+  rendered.set(event, texts);
+  return texts[dialect] ??= renderNew(state, access, dialect, events);
 }
 
 function renderNew(

@@ -12,7 +12,7 @@ import { wake } from "./delivery.ts";
 import { type Command, parseFrame, PONG } from "./protocol.ts";
 import { FrameRate } from "./rate.ts";
 import { startBindings } from "./start.ts";
-import type { BinderState, BoundToken } from "./state.ts";
+import type { BinderState } from "./state.ts";
 import { unbind } from "./unbind.ts";
 
 /** Milliseconds between looks at a full buffer, where the runtime does not tell when it has room. */
@@ -31,8 +31,6 @@ export class Session implements SocketSession, Due {
   readonly state: BinderState;
   readonly socket: BindingSocket;
   readonly bindings = new Map<string, Binding>();
-  /** In the order in which they bound. */
-  tokens: BoundToken[] = [];
   /** The first that bound. It stays, bound or not. */
   caller: Caller | undefined;
   /** Who R4's legacy binds are for. */
@@ -46,6 +44,8 @@ export class Session implements SocketSession, Due {
   place = -1;
   readonly #rate: FrameRate;
   readonly #frames: (string | Command)[] = [];
+  /** OperationOutcomes that the socket has not taken. */
+  readonly #untold: string[] = [];
   #handling = false;
   #refusals = 0;
   #closeReason: string | undefined;
@@ -95,6 +95,7 @@ export class Session implements SocketSession, Due {
     if (this.#stalledSince === undefined) return;
     this.#stalledSince = undefined;
     this.#schedule(clock(this.state.settings));
+    if (!this.#tellRest()) return;
     const bindings = [...this.bindings.values()];
     void startBindings(this.state, bindings.filter((binding) => binding.awaitsHandshake)); // it never rejects
     for (const binding of bindings) wake(this.state, binding);
@@ -139,9 +140,10 @@ export class Session implements SocketSession, Due {
     return false;
   }
 
-  /** Sends an OperationOutcome. */
+  /** Sends an OperationOutcome, now or when the socket has drained: nobody comes back for it. */
   tell(issues: readonly BindingIssue[]): void {
-    this.send(JSON.stringify(operationOutcome(issues)));
+    this.#untold.push(JSON.stringify(operationOutcome(issues)));
+    if (this.#untold.length === 1) this.#tellRest();
   }
 
   /** Whether more may be sent; a reader that is too slow is given a deadline. */
@@ -243,6 +245,14 @@ export class Session implements SocketSession, Due {
     if (this.#refusals >= this.state.settings.limits.refusedBinds) this.drop(1008, "too many refusals");
   }
 
+  #tellRest(): boolean {
+    for (let text = this.#untold[0]; text !== undefined; text = this.#untold[0]) {
+      if (!this.send(text)) return false;
+      this.#untold.shift();
+    }
+    return true;
+  }
+
   #bufferHasRoom(): boolean {
     return (this.socket.bufferedAmount ?? 0) <= this.state.settings.limits.sendBuffer;
   }
@@ -302,6 +312,7 @@ export class Session implements SocketSession, Due {
     if (this.over) return;
     this.over = true;
     this.#frames.length = 0;
+    this.#untold.length = 0;
     const { state } = this;
     state.deadlines.clear(this);
     state.unbound.delete(this);

@@ -2,7 +2,7 @@
 
 import { endBinding, settleExpiry } from "./binding.ts";
 import type { Session } from "./session.ts";
-import type { BinderState, BoundToken } from "./state.ts";
+import type { BinderState } from "./state.ts";
 
 /** Copied, not sliced: engines keep the whole of a text alive for a longer slice of it. */
 const TAIL = 12;
@@ -25,12 +25,4 @@ export function unbind(state: BinderState, session: Session, token: string): voi
       settleExpiry(state, binding);
     }
   }
-  forgetIdleTokens(session);
-}
-
-/** Keeps only tokens that hold a binding. */
-export function forgetIdleTokens(session: Session): void {
-  const held = new Set<BoundToken>();
-  for (const { tokens } of session.bindings.values()) for (const token of tokens) held.add(token);
-  session.tokens = session.tokens.filter((token) => held.has(token));
 }

@@ -3,7 +3,7 @@
 import type { Caller, FhirSubscription } from "@fhir-ws/binding";
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import { gateAll } from "../tools/gates.ts";
+import { answer, gateAll, intercept } from "../tools/gates.ts";
 import {
   ALICE,
   BOB,
@@ -28,9 +28,9 @@ async function boundMany(h: Harness, count: number, id: string, caller = ALICE):
 
 /** Messages are hints without the event. */
 function withoutEvents({ host }: Harness): void {
-  host.on("hear", (proceed, [message]) => {
-    Object.assign(message as object, { event: undefined }); // the bus's own copy is the listener's alone
-    return proceed();
+  intercept(host, (pass, message) => {
+    Object.assign(message, { event: undefined });
+    pass();
   });
 }
 
@@ -86,16 +86,13 @@ describe("access is read again", () => {
     "for each caller and each set of claims by itself, and no decision is shared",
     inHarness(async (h) => {
       const shared = makeSubscription("s1", h.version);
-      h.host.on("read", (_proceed, [, caller]) => mayRead(caller as Caller) ? shared as never : undefined as never);
-      let denied = "";
-      function mayRead({ id, claims }: Caller): boolean {
-        return denied !== `${id} ${claims?.role ?? "-"}`;
-      }
+      const denied = new Set<string>();
+      answer(h.host, "read", (_id, caller) => denied.has(JSON.stringify(caller)) ? undefined : shared);
       const callers = [ALICE, CLINICIAN, AUDITOR, BOB];
       const sockets: FakeSocket[] = [];
       for (const caller of callers) sockets.push(await h.bound(["s1"], caller), await h.bound(["s1"], caller));
       h.host.calls.length = 0;
-      denied = "alice auditor";
+      denied.add(JSON.stringify(AUDITOR));
       await h.advance(5000);
       await h.notify("s1");
       assertEquals(h.host.count("read"), 4);
@@ -142,6 +139,73 @@ describe("access is read again", () => {
       await h.settle();
       assertEquals(reads.length, 2);
       assertEquals(socket?.story(), ["business-rule Subscription/s1", "close 1008 subscription-off"]);
+    }),
+  );
+
+  test(
+    "once more for a change during a read that delivery had asked for, and nothing is sent by that",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const [socket] = await boundMany(h, 1, "s1");
+      await h.advance(5000);
+      const reads = gateAll(h.host, "read");
+      await h.notify("s1");
+      reads[0]?.look();
+      await h.settle();
+      await h.subscriptions.delete("s1", ALICE);
+      await h.notifier.changed("s1");
+      reads[0]?.open();
+      await h.settle();
+      assertEquals(socket?.story(), []);
+      reads[1]?.open();
+      await h.settle();
+      assertEquals(socket?.story(), ["not-found Subscription/s1", "close 1008 access-lost"]);
+    }),
+  );
+
+  test(
+    "after a log that was slow, and a change during that read counts as well",
+    inHarness({ storeTimeout: 60_000 }, async (h) => {
+      await h.put("s1");
+      const [socket] = await boundMany(h, 1, "s1");
+      withoutEvents(h);
+      const logs = gateAll(h.host, "log");
+      await h.notify("s1");
+      await h.advance(5000);
+      const reads = gateAll(h.host, "read");
+      logs[0]?.open();
+      await h.settle();
+      reads[0]?.look();
+      await h.settle();
+      await h.subscriptions.delete("s1", ALICE);
+      await h.notifier.changed("s1");
+      reads[0]?.open();
+      await h.settle();
+      assertEquals(socket?.story(), []);
+      reads[1]?.open();
+      await h.settle();
+      assertEquals(socket?.story(), ["not-found Subscription/s1", "close 1008 access-lost"]);
+    }),
+  );
+
+  test(
+    "at once, though delivery waits for a log that is slow",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const [socket] = await boundMany(h, 1, "s1");
+      withoutEvents(h);
+      h.host.hang("log");
+      await h.notify("s1");
+      const reads = gateAll(h.host, "read");
+      await h.notifier.changed("s1");
+      reads[0]?.look();
+      await h.settle();
+      await h.subscriptions.delete("s1", ALICE);
+      await h.notifier.changed("s1");
+      h.host.heal("read");
+      reads[0]?.open();
+      await h.settle();
+      assertEquals(socket?.story(), ["not-found Subscription/s1", "close 1008 access-lost"]);
     }),
   );
 
@@ -326,7 +390,7 @@ describe("a lookup that fails", () => {
           throw new Error("odd");
         },
       };
-      h.host.on("read", () => odd as never); // a host's own object can do anything
+      answer(h.host, "read", () => odd);
       await h.notifier.changed("s1");
       await h.settle();
       h.host.heal("read");
@@ -533,10 +597,10 @@ describe("maxCount", () => {
     "above a page of the log loses nothing",
     inHarness(async (h) => {
       await h.put("s1", { status: "error", maxCount: 150 });
-      const [socket] = await boundMany(h, 1, "s1");
+      const socket = await h.bound(["s1"]);
       for (let n = 0; n < 320; n++) await h.notify("s1");
       await h.change("s1", { maxCount: 150 });
-      const numbers = notifications(socket as FakeSocket).flatMap(({ events }) => events.map(({ number }) => number));
+      const numbers = notifications(socket).flatMap(({ events }) => events.map(({ number }) => number));
       assertEquals(numbers, Array.from({ length: 320 }, (_, n) => String(n + 1)));
     }),
   );
@@ -546,7 +610,7 @@ describe("mayReceive", () => {
   test(
     "withholds one event from one caller, and the sequence goes on without it",
     inHarness({ mayReceive: ({ number }, _, { id }) => id === "bob" || number % 2 === 0 }, async (h) => {
-      h.host.on("read", () => makeSubscription("s1", h.version) as never); // everybody's
+      answer(h.host, "read", () => makeSubscription("s1", h.version)); // everybody's
       const alice = await h.bound(["s1"], ALICE);
       const bob = await h.bound(["s1"], BOB);
       for (let n = 0; n < 5; n++) await h.notify("s1");
@@ -570,7 +634,7 @@ describe("mayReceive", () => {
   test(
     "is asked by the Subscription as it is now and with the claims of who is bound",
     inHarness({ mayReceive: () => true }, async (h) => {
-      h.host.on("read", () => makeSubscription("s1", h.version, { content: "id-only" }) as never);
+      answer(h.host, "read", () => makeSubscription("s1", h.version, { content: "id-only" }));
       await h.bound(["s1"], CLINICIAN);
       await h.bound(["s1"], AUDITOR);
       await h.notify("s1");
@@ -589,7 +653,7 @@ describe("mayReceive", () => {
         const [one, two] = [await h.bound(["s1"]), await h.bound(["s2"])];
         const on = (id: string) =>
           h.host.on("may-receive", (proceed, [, subscription]) => {
-            if ((subscription as FhirSubscription).id !== id) return proceed();
+            if (!JSON.stringify(subscription).includes(`"${id}"`)) return proceed();
             if (how === "throws") throw new Error("down");
             return how === "hangs" ? new Promise(() => {}) : Promise.reject(new Error("down"));
           });
@@ -628,9 +692,25 @@ describe("mayReceive", () => {
   );
 
   test(
+    "that answers after a renewal in the JSON dialect is asked again: that has one event in a frame",
+    inHarness({ mayReceive: () => true }, async (h) => {
+      await h.put("s1", { status: "error", maxCount: 5 });
+      const socket = await h.bound(["s1"]);
+      for (let n = 0; n < 5; n++) await h.notify("s1");
+      const asked = gateAll(h.host, "may-receive");
+      await h.change("s1", { maxCount: 5 });
+      await h.bind(socket, await h.mint(["s1"]), "json");
+      h.host.heal("may-receive");
+      for (const event of asked) event.open();
+      await h.settle();
+      assertEquals(socket.story(), [1, 2, 3, 4, 5].map((n) => `event s1 ${n}`));
+    }),
+  );
+
+  test(
     "that answers after a renewal with other claims is asked again with those",
     inHarness({ mayReceive: (_event, _subscription, { claims }) => claims?.role === "clinician" }, async (h) => {
-      h.host.on("read", () => makeSubscription("s1", h.version) as never);
+      answer(h.host, "read", () => makeSubscription("s1", h.version));
       const socket = await h.bound(["s1"], CLINICIAN);
       const asked = gateAll(h.host, "may-receive");
       await h.notify("s1");
@@ -715,6 +795,22 @@ describe("a slow reader", () => {
       await socket.drain();
       await h.notify("s1");
       assertEquals(socket.story(), ["handshake s1 1", "event s1 2"]);
+    }),
+  );
+
+  test(
+    "whose runtime did not take the news of an end, or a refusal, hears it in order when it has drained",
+    inHarness(async (h) => {
+      await h.put("s1");
+      await h.put("s2");
+      const socket = await h.bound(["s1", "s2"]);
+      socket.full = true;
+      await h.change("s1", { status: "off" });
+      await socket.say("nonsense");
+      await h.notify("s2");
+      assertEquals(socket.story(), []);
+      await socket.drain();
+      assertEquals(socket.story(), ["business-rule Subscription/s1", "not-supported", "event s2 1"]);
     }),
   );
 
@@ -846,7 +942,7 @@ describe("the pump", () => {
       await h.put("s1");
       const [socket] = await boundMany(h, 1, "s1");
       withoutEvents(h);
-      h.host.on("log", () => ({ events: [], oldest: 1, head: 1 }) as never); // a page, whatever the call returns
+      answer(h.host, "log", () => ({ events: [], oldest: 1, head: 1 }));
       await h.notify("s1");
       assertEquals(h.host.count("log"), 1);
       h.host.heal("log");
@@ -861,14 +957,14 @@ describe("the pump", () => {
       await h.put("s1", { content: "full-resource" });
       await h.put("s2");
       const [one, two] = [await h.bound(["s1"]), await h.bound(["s2"])];
-      h.host.on("hear", (proceed, [message]) => {
+      intercept(h.host, (pass, message) => {
         const odd = {
           toJSON: () => {
             throw new Error("odd");
           },
         };
-        Object.assign(message as object, { event: { ...EVENT, resource: odd } });
-        return proceed();
+        Object.assign(message, { event: { ...EVENT, resource: odd } });
+        pass();
       });
       await h.notify(["s1", "s2"]);
       assertEquals([one.story(), two.story()], [["event s1 1"], ["event s2 1"]]);
@@ -904,6 +1000,63 @@ describe("the pump", () => {
       for (const log of logs) log.open();
       await h.settle();
       assertEquals(socket.story(), ["expired Subscription/s1", "close 1008 expired"]);
+    }),
+  );
+});
+
+describe("what has recovered", () => {
+  for (const name of ["log", "may-receive", "read"] as const) {
+    test(
+      `(${name}) is not looked at any more without need`,
+      inHarness({ ...(name === "may-receive" && { mayReceive: () => true }) }, async (h) => {
+        await h.put("s1");
+        const [socket] = await boundMany(h, 1, "s1");
+        if (name === "log") withoutEvents(h);
+        if (name === "read") await h.advance(5000);
+        h.host.fail(name);
+        await h.notify("s1");
+        h.host.heal(name);
+        await h.advance(5000);
+        assertEquals(socket?.story(), ["event s1 1"]);
+        h.host.calls.length = 0;
+        await h.advance(30_000);
+        assertEquals([h.host.count("log"), h.host.count("read"), h.host.count("may-receive")], [0, 0, 0]);
+      }),
+    );
+  }
+
+  test(
+    "or was not needed meanwhile may fail again: its minute begins anew",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const [socket] = await boundMany(h, 1, "s1");
+      withoutEvents(h);
+      h.host.fail("log");
+      await h.notify("s1");
+      await h.change("s1", { status: "error" });
+      await h.advance(120_000);
+      await h.change("s1", {});
+      await h.advance(30_000);
+      assertEquals(socket?.closing, undefined);
+      h.host.heal("log");
+      await h.advance(5000);
+      assertEquals(socket?.story(), ["event s1 1"]);
+    }),
+  );
+});
+
+describe("a message that comes twice", () => {
+  test(
+    "costs no read of the log",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const [socket] = await boundMany(h, 1, "s1");
+      intercept(h.host, (pass) => {
+        pass();
+        pass();
+      });
+      for (let n = 0; n < 3; n++) await h.notify("s1");
+      assertEquals([socket?.story(), h.host.count("log")], [["event s1 1", "event s1 2", "event s1 3"], 0]);
     }),
   );
 });
@@ -955,17 +1108,19 @@ describe("a log that fails", () => {
       const [socket] = await boundMany(h, 1, "s1");
       for (let n = 1; n <= 3; n++) {
         h.host.fail("log");
-        h.host.on("hear", (proceed, [message]) => {
-          // First a hint, which makes it look into the log in vain, then the event itself.
-          const { event } = message as { event: unknown };
-          Object.assign(message as object, { event: undefined });
-          proceed();
-          return h.settle().then(() => {
-            Object.assign(message as object, { event });
-            return proceed();
+        // First a hint, which makes it look into the log in vain, then the event itself.
+        const passes: (() => void)[] = [];
+        intercept(h.host, (pass, message) => {
+          const { event } = { event: undefined, ...message };
+          passes.push(() => {
+            Object.assign(message, { event });
+            pass();
           });
+          Object.assign(message, { event: undefined });
+          pass();
         });
         await h.notify("s1");
+        for (const pass of passes) pass();
         await h.settle();
         h.host.heal("log");
         h.host.heal("hear");

@@ -3,7 +3,7 @@
 import type { Revocation } from "@fhir-ws/binding";
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import { gateAll } from "../tools/gates.ts";
+import { answer, gateAll, intercept } from "../tools/gates.ts";
 import {
   ALICE,
   BOB,
@@ -37,7 +37,7 @@ const MOMENTS: readonly Moment[] = [
 
 /** The bus loses every message. */
 function deafen({ host }: Harness): void {
-  host.on("hear", () => undefined as never); // what is lost gives nothing back
+  intercept(host, () => {});
 }
 
 /** Binds a token and does something at that moment. */
@@ -290,8 +290,27 @@ describe("a bind and a change", () => {
   );
 
   test(
-    "a bind that keeps being overtaken gives up, and burns nothing",
-    inHarness({ singleUse: true }, async (h) => {
+    "a handshake that waits for the log and for a read comes once both answer",
+    inHarness(async (h) => {
+      await h.put("s1");
+      h.host.fail("heads");
+      const socket = await h.open();
+      await socket.say(`bind-with-token ${await h.mint(["s1"])}`);
+      h.host.fail("read");
+      await h.notifier.changed("s1");
+      await h.advance(5000);
+      h.host.heal("heads");
+      await h.advance(5000);
+      assertEquals(socket.story(), []);
+      h.host.heal("read");
+      await h.advance(5000);
+      assertEquals(socket.story(), ["handshake s1 0"]);
+    }),
+  );
+
+  test(
+    "a bind that keeps being overtaken gives up, is counted once, and burns nothing",
+    inHarness({ singleUse: true, rateLimit: () => undefined }, async (h) => {
       await h.put("s1");
       const token = await h.mint(["s1"]);
       const socket = await h.open();
@@ -301,7 +320,7 @@ describe("a bind and a change", () => {
         return answer;
       });
       assertEquals((await h.bind(socket, token)).length, 1);
-      assertEquals(h.host.count("redeem"), 0);
+      assertEquals([h.host.count("redeem"), h.host.count("rate-limit")], [0, 1]);
       assertEquals(h.toldOf("bind-refused").map(({ code }) => code), ["unavailable"]);
       h.host.heal("verify");
       await h.bind(socket, token);
@@ -332,7 +351,7 @@ describe("a bind", () => {
     test(
       `binds the id that was asked for when the host answers with ${JSON.stringify(resource)}`,
       inHarness(async (h) => {
-        h.host.on("read", () => ({ ...makeSubscription("s1", h.version), id: undefined, ...resource }) as never);
+        answer(h.host, "read", () => ({ ...makeSubscription("s1", h.version), id: undefined, ...resource }));
         const socket = await h.open();
         await socket.say(`bind-with-token ${await h.mint(["s1"])}`);
         await h.notify(["s1", "another"]);
@@ -340,6 +359,43 @@ describe("a bind", () => {
       }),
     );
   }
+
+  test(
+    "leaves nothing behind on a socket that closes as its handshake is sent",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const socket = await h.open();
+      const send = socket.send.bind(socket);
+      socket.send = (text) => {
+        send(text);
+        socket.disconnect();
+      };
+      await socket.say(`bind-with-token ${await h.mint(["s1"])}`);
+      await h.advance(0);
+      assertEquals(h.time.armed, 0);
+    }),
+  );
+
+  test(
+    "that read before a later one did does not bring old facts back",
+    inHarness({ singleUse: true }, async (h) => {
+      await h.put("s1");
+      const sockets = [await h.bound(["s1"])];
+      const early = await h.open();
+      const redeem = h.host.hold("redeem");
+      await early.say(`bind-with-token ${await h.mint(["s1"])}`);
+      h.host.heal("redeem");
+      await h.put("s1", { status: "error" });
+      sockets.push(await h.bound(["s1"]), early);
+      redeem.release();
+      await h.settle();
+      await h.notify("s1");
+      early.take();
+      assertEquals(sockets.map((socket) => socket.story()), [[], [], []]);
+      await h.change("s1", {});
+      for (const socket of sockets) assertEquals(socket.story(), ["event s1 1"]);
+    }),
+  );
 
   test(
     "leaves nothing behind on a socket that the host closes when it is told",
@@ -539,7 +595,7 @@ const REFUSALS: readonly {
   },
   {
     name: "a Subscription that is not visible",
-    before: (h) => h.host.on("read", () => undefined as never), // whatever type the call has, a miss is undefined
+    before: (h) => answer(h.host, "read", () => undefined),
   },
   { name: "a lookup that is down", before: (h) => h.host.fail("read") },
   { name: "a lookup that is down at once", before: (h) => h.host.fail("read", new Error("down"), "throws") },
@@ -551,7 +607,7 @@ const REFUSALS: readonly {
   {
     name: "the rate",
     options: { rateLimit: () => undefined },
-    before: (h) => h.host.on("rate-limit", () => 7 as never), // seconds to wait
+    before: (h) => answer(h.host, "rate-limit", () => 7),
   },
   {
     name: "a rate limit that is down",
@@ -654,12 +710,12 @@ describe("no event comes before its handshake, none is lost, none comes twice", 
         inHarness(async (h) => {
           await h.put("s1");
           const late: (() => void)[] = [];
-          h.host.on("hear", (proceed, [message]) => {
-            if (bus === "loses all") return undefined as never;
-            if (bus === "is late") return void late.push(() => void proceed()) as never;
-            if (bus === "doubles all") proceed();
-            if (bus === "carries no events") Object.assign(message as object, { event: undefined });
-            return proceed();
+          intercept(h.host, (pass, message) => {
+            if (bus === "loses all") return;
+            if (bus === "is late") return void late.push(pass);
+            if (bus === "doubles all") pass();
+            if (bus === "carries no events") Object.assign(message, { event: undefined });
+            pass();
           });
           let events = 0;
           async function happen(step: typeof STEPS[number]): Promise<void> {
@@ -687,7 +743,7 @@ describe("no event comes before its handshake, none is lost, none comes twice", 
           await h.settle();
           await happen("after it");
           for (const hear of late) hear();
-          await h.advance(5000);
+          await h.advance(bus === "loses all" ? 5000 : 0);
           const expected = Array.from({ length: events - head }, (_, n) => `event s1 ${head + n + 1}`);
           assertEquals(socket.story(), [`handshake s1 ${head}`, ...expected]);
         }),

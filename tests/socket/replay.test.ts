@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import { gateAll } from "../tools/gates.ts";
-import { ALICE, BOB, type FakeSocket, type Harness, inHarness, type ServerFrame } from "./harness.ts";
+import { answer, gateAll, intercept } from "../tools/gates.ts";
+import { ALICE, BOB, type FakeSocket, type Harness, inHarness, makeSubscription, type ServerFrame } from "./harness.ts";
 
 async function raise(h: Harness, count: number, id = "s1"): Promise<void> {
   for (let n = 0; n < count; n++) await h.notify(id);
@@ -50,6 +50,8 @@ describe("eventsSinceNumber", () => {
         await h.put("s1");
         await raise(h, 7);
         assertEquals(await bindFrom(h, { s1: since }), ["handshake 7", replayed].filter(Boolean));
+        await raise(h, 1);
+        assertEquals(h.sockets[0]?.story(), ["event s1 8"]);
       }),
     );
   }
@@ -107,20 +109,21 @@ describe("eventsSinceNumber", () => {
     }),
   );
 
-  test(
-    "of a bind whose handshake waits is the newest that was asked for before the first",
-    inHarness(async (h) => {
-      await h.put("s1");
-      await raise(h, 4);
-      h.host.fail("heads");
-      const socket = await h.open();
-      await h.bind(socket, await h.mint(["s1"]), "json");
-      await h.bind(socket, await h.mint(["s1"]), "json", { s1: "3" });
-      h.host.heal("heads");
-      await h.advance(5000);
-      assertEquals(socketStory(socket), ["handshake 4", "3 4"]);
-    }),
-  );
+  for (const order of [[undefined, { s1: "3" }], [{ s1: "3" }, undefined]] as const) {
+    test(
+      `of ${order[0] ? "the first" : "the second"} of two binds counts while the handshake of both waits`,
+      inHarness(async (h) => {
+        await h.put("s1");
+        await raise(h, 4);
+        h.host.fail("heads");
+        const socket = await h.open();
+        for (const since of order) await h.bind(socket, await h.mint(["s1"]), "json", since);
+        h.host.heal("heads");
+        await h.advance(5000);
+        assertEquals(socketStory(socket), ["handshake 4", "3 4"]);
+      }),
+    );
+  }
 });
 
 describe("a renewal never replays", () => {
@@ -259,13 +262,7 @@ describe('replay "missed"', () => {
   test(
     "is the caller's alone, whatever the claims, and the Subscription's alone",
     inHarness(options, async (h) => {
-      h.host.on("read", (_proceed, [id]) =>
-        ({
-          resourceType: "Subscription",
-          id,
-          status: "active",
-          channelType: { code: "websocket" },
-        }) as never); // everybody's
+      answer(h.host, "read", (id) => makeSubscription(String(id), h.version)); // everybody's
       const alice = await h.bound(["s1"], { ...ALICE, claims: { role: "clinician" } });
       await raise(h, 1);
       alice.disconnect();
@@ -295,6 +292,21 @@ describe('replay "missed"', () => {
       second.disconnect();
       await raise(h, 6);
       assertEquals(await bindFrom(h), ["handshake 8", range(3, 8)]);
+    }),
+  );
+
+  test(
+    "forgets it at once: what the new one has had before is no more than that",
+    inHarness(options, async (h) => {
+      await h.put("s1");
+      await h.bound(["s1"]);
+      await raise(h, 2);
+      await h.subscriptions.delete("s1", ALICE);
+      await h.notifier.deleted("s1");
+      await h.settle();
+      await h.put("s1");
+      await raise(h, 5);
+      assertEquals(await bindFrom(h), ["handshake 5"]);
     }),
   );
 
@@ -438,7 +450,7 @@ test(
     await h.bind(old, await h.mint(["s1"]), "json", { s1: "1" });
     logs[0]?.look();
     await h.settle();
-    h.host.on("hear", () => undefined as never); // the bus loses what follows
+    intercept(h.host, () => {}); // the bus loses what follows
     await h.subscriptions.delete("s1", ALICE);
     await h.notifier.deleted("s1");
     await h.put("s1", {}, BOB);

@@ -2,13 +2,13 @@
 
 import { assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
-import { gateAll } from "../tools/gates.ts";
+import { gateAll, intercept } from "../tools/gates.ts";
 import { ALICE, BOB, type Harness, inHarness } from "./harness.ts";
 
 /** The bus loses every message of one type. */
 function lose({ host }: Harness, type: string): void {
-  host.on("hear", (proceed, [message]) => {
-    return (message as { type: string }).type === type ? undefined as never : proceed(); // a loss gives nothing back
+  intercept(host, (pass, message) => {
+    if (message.type !== type) pass();
   });
 }
 
