@@ -1,0 +1,146 @@
+/**
+ * A bus on PostgreSQL's `LISTEN` and `NOTIFY`: numbers travel, events are read from the log.
+ *
+ * @module
+ */
+import type { BusMessage, NotificationBus } from "../../src/types.ts";
+import { checkName, listOf, type PostgresClient } from "../storage/postgres_schema.ts";
+import { type BusOptions, createListeners, createReport } from "./listeners.ts";
+import { packMessages, readMessages, RESYNC, withoutEvent } from "./message.ts";
+import { createLink, type PostgresConnection } from "./postgres_link.ts";
+
+export type { PostgresClient } from "../storage/postgres_schema.ts";
+export type { BusOptions } from "./listeners.ts";
+export type { PostgresConnection } from "./postgres_link.ts";
+
+/** Options of `createPostgresBus`. */
+export interface PostgresBusOptions extends BusOptions {
+  /** The channel: a lower-case name. Default `fhir_ws`. */
+  readonly channel?: string;
+  /**
+   * Small events travel with their numbers, which spares every process a read. PostgreSQL has no rights on channels:
+   * every role that may connect to the database can then read the events, and make some up. Default false.
+   */
+  readonly events?: boolean;
+}
+
+/** A bus whose messages can be part of the host's own transactions. */
+export interface PostgresBus extends NotificationBus {
+  /** The same bus over a connection that is in a transaction: what it publishes is heard when that commits, or never. */
+  within(transaction: PostgresClient): NotificationBus;
+}
+
+/** Bytes of one payload: it "must be shorter than 8000 bytes", <https://www.postgresql.org/docs/current/sql-notify.html>. */
+const MAX_PAYLOAD = 7999;
+
+const NOTIFY = "SELECT pg_notify($1, payload) FROM unnest(string_to_array($2, chr(10))) AS payload";
+
+/**
+ * Makes a bus for all processes that have the database in common. `client` publishes; `connect` opens a connection for
+ * listening alone, such as a `Client` of `pg` that has connected, and is called again, for as long as anybody listens,
+ * when that one was lost: listeners hear `resync` then. It should give up after some seconds by itself, and have TCP
+ * keep-alive on.
+ *
+ * What is published while the last batch is on its way goes out together, in its order, since PostgreSQL lets one
+ * transaction with a `NOTIFY` commit at a time.
+ *
+ * @throws {TypeError} when `channel` is no lower-case name.
+ *
+ * @example
+ * ```ts
+ * import { createPostgresBus, type PostgresConnection } from "@fhir-ws/binding/bus/postgres";
+ *
+ * // In place of a connected `new pg.Client({ connectionString, keepAlive: true })`
+ * let hear = (_message: { channel: string; payload?: string | undefined }): void => {};
+ * const connection: PostgresConnection = {
+ *   query: () => Promise.resolve(),
+ *   on(event: string, listener: typeof hear) {
+ *     if (event === "notification") hear = listener;
+ *   },
+ *   end: () => Promise.resolve(),
+ * };
+ * // In place of a `pg.Pool`
+ * const pool = {
+ *   query(_text: string, [channel, payload]: string[] = []) {
+ *     hear({ channel: channel ?? "", payload });
+ *     return Promise.resolve({ rows: [] });
+ *   },
+ * };
+ *
+ * const bus = createPostgresBus(pool, () => Promise.resolve(connection));
+ * const heard: string[] = [];
+ * const unlisten = await bus.listen((message) => heard.push(message.type));
+ * await bus.publish({ type: "changed", key: "s1" });
+ * unlisten();
+ * if (heard.join() !== "changed") throw new Error("unreachable");
+ * ```
+ */
+export function createPostgresBus(
+  client: PostgresClient,
+  connect: () => PromiseLike<PostgresConnection>,
+  options: PostgresBusOptions = {},
+): PostgresBus {
+  const { channel = "fhir_ws", events = false } = options;
+  checkName("channel", channel);
+  const report = createReport(options);
+  const listeners = createListeners(report);
+  const link = createLink(connect, channel, {
+    heard(payload) {
+      for (const message of readMessages(payload)) listeners.tell(allowed(message));
+    },
+    resumed: () => listeners.tell(RESYNC),
+    failed: report,
+  });
+
+  function allowed(message: BusMessage): BusMessage {
+    return message.type === "event" && !events ? withoutEvent(message) : message;
+  }
+
+  async function send(through: PostgresClient, messages: readonly BusMessage[]): Promise<void> {
+    await through.query(NOTIFY, [channel, listOf(packMessages(messages.map(allowed), MAX_PAYLOAD))]);
+  }
+
+  async function listen(hear: (message: BusMessage) => void): Promise<() => void> {
+    const leave = listeners.add(hear);
+    try {
+      await link.up();
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return () => {
+      leave();
+      if (listeners.size === 0) link.down();
+    };
+  }
+
+  return {
+    publish: createBatches((messages) => send(client, messages)),
+    listen,
+    within: (transaction) => ({ publish: (message) => send(transaction, [message]), listen }),
+  };
+}
+
+/** One batch at a time; those who come meanwhile share the next one, and how it went. */
+function createBatches(
+  send: (messages: readonly BusMessage[]) => Promise<void>,
+): (message: BusMessage) => Promise<void> {
+  let next: { readonly messages: BusMessage[]; readonly sent: Promise<void> } | undefined;
+  let last: Promise<void> = Promise.resolve();
+
+  function open(): NonNullable<typeof next> {
+    const messages: BusMessage[] = [];
+    const sent = last.then(() => {
+      next = undefined;
+      return send(messages);
+    });
+    last = sent.catch(() => {}); // its publishers are told
+    return { messages, sent };
+  }
+
+  return (message) => {
+    next ??= open();
+    next.messages.push(message);
+    return next.sent;
+  };
+}

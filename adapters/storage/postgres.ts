@@ -1,0 +1,124 @@
+/**
+ * Tokens and events in PostgreSQL, for any number of machines. The pool or connection is the host's, to open and to
+ * close; the tables lie in a schema of their own, which the first use creates or brings forward.
+ *
+ * Always talk to the primary: on a replica a revocation could still be on its way. What PostgreSQL refuses is thrown as
+ * the driver says it, with nothing half-written. Drivers wait for as long as they are told to: give them a timeout for
+ * connecting and for statements below the endpoint's `storeTimeout`.
+ *
+ * @module
+ */
+import type { BindingGrant, TokenStore } from "../../src/types.ts";
+import {
+  checkName,
+  createOpener,
+  listOf,
+  numberOf,
+  type PostgresClient,
+  type PostgresOptions,
+  textOf,
+} from "./postgres_schema.ts";
+
+export { createPostgresEventLog, type PostgresEventLog, type PostgresEventLogOptions } from "./postgres_log.ts";
+export type { PostgresClient, PostgresOptions } from "./postgres_schema.ts";
+
+/** Seconds for which grants and redemptions outlive their expiry, so that a late client hears "expired". */
+const GRACE = 600;
+/** Writes between two sweeps, and rows that a sweep removes at most. */
+const SWEEP_AFTER = 32;
+const SWEEP_ROWS = 128;
+
+function tokenSql(schema: string) {
+  return {
+    put: `INSERT INTO ${schema}.binding_grant (digest, content, expires_at) VALUES ($1, $2, $3)
+      ON CONFLICT (digest) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at`,
+    get: `SELECT content FROM ${schema}.binding_grant WHERE digest = $1 AND expires_at >= $2`,
+    // The update changes nothing; it makes the row of the first attempt the one that is returned.
+    redeem: `INSERT INTO ${schema}.redemption AS redemption (token, attempt, expires_at) VALUES ($1, $2, $3)
+      ON CONFLICT (token) DO UPDATE SET attempt = redemption.attempt RETURNING attempt`,
+    revoke: `INSERT INTO ${schema}.generation AS known (subject, generation) VALUES ($1, 1)
+      ON CONFLICT (subject) DO UPDATE SET generation = known.generation + 1`,
+    generations: `SELECT coalesce(known.generation, 0) AS generation
+      FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS given(subject, place)
+      LEFT JOIN ${schema}.generation AS known ON known.subject = given.subject ORDER BY given.place`,
+    // Rows that somebody else is sweeping are left to them: nobody waits for anybody.
+    sweep: `WITH old_grants AS (
+        SELECT digest FROM ${schema}.binding_grant WHERE expires_at < $1
+        ORDER BY expires_at LIMIT ${SWEEP_ROWS} FOR UPDATE SKIP LOCKED
+      ), old_redemptions AS (
+        SELECT token FROM ${schema}.redemption WHERE expires_at < $1
+        ORDER BY expires_at LIMIT ${SWEEP_ROWS} FOR UPDATE SKIP LOCKED
+      ), swept AS (
+        DELETE FROM ${schema}.binding_grant WHERE digest IN (SELECT digest FROM old_grants)
+      )
+      DELETE FROM ${schema}.redemption WHERE token IN (SELECT token FROM old_redemptions)`,
+  };
+}
+
+/**
+ * Grants, redemptions and revocations of every base and process that share the schema.
+ *
+ * @throws {TypeError} when `schema` is no lower-case name.
+ *
+ * @example
+ * ```ts
+ * import { createPostgresTokenStore, type PostgresClient } from "@fhir-ws/binding/storage/postgres";
+ *
+ * // In place of `new pg.Pool({ connectionString })`: a client that shows what it is asked
+ * const asked: string[] = [];
+ * const pool: PostgresClient = {
+ *   query: (text) => Promise.resolve({ rows: asked.push(text) > 1 ? [{ attempt: "attempt-1" }] : [] }),
+ * };
+ *
+ * const store = createPostgresTokenStore(pool, { schema: "subscriptions" });
+ * const inAnHour = Math.floor(Date.now() / 1000) + 3600;
+ * const isFirst = await store.redeem("token-1", "attempt-1", inAnHour);
+ * if (!isFirst || !asked[1]?.includes('"subscriptions".redemption')) throw new Error("unreachable");
+ * ```
+ */
+export function createPostgresTokenStore(client: PostgresClient, options: PostgresOptions = {}): TokenStore {
+  const { schema = "fhir_ws", now = Date.now } = options;
+  const sql = tokenSql(`"${checkName("schema", schema)}"`);
+  const open = createOpener(client, schema);
+  let unswept = SWEEP_AFTER;
+
+  async function ask(text: string, values: readonly (string | number)[]): Promise<readonly unknown[]> {
+    await open(client);
+    return (await client.query(text, [...values])).rows;
+  }
+
+  function oldest(): number {
+    return Math.floor(now() / 1000 - GRACE);
+  }
+
+  /** Nobody waits for it: what has expired is not read any more, swept or not. */
+  function sweep(): void {
+    if (++unswept < SWEEP_AFTER) return;
+    unswept = 0;
+    ask(sql.sweep, [oldest()]).catch(() => {}); // only space is at stake, and the next sweep tries again
+  }
+
+  return {
+    async put(digest, grant) {
+      await ask(sql.put, [digest, JSON.stringify(grant), Math.ceil(grant.expiresAt)]);
+      sweep();
+    },
+    async get(digest): Promise<BindingGrant | undefined> {
+      const [row] = await ask(sql.get, [digest, oldest()]);
+      return row === undefined ? undefined : JSON.parse(textOf(row, "content"));
+    },
+    async redeem(id, attempt, expiresAt) {
+      const [row] = await ask(sql.redeem, [id, attempt, Math.ceil(expiresAt)]);
+      sweep();
+      return textOf(row, "attempt") === attempt;
+    },
+    async revoke(subject) {
+      await ask(sql.revoke, [JSON.stringify(subject)]);
+    },
+    async generations(subjects) {
+      if (subjects.length === 0) return [];
+      const rows = await ask(sql.generations, [listOf(subjects.map((subject) => JSON.stringify(subject)))]);
+      return rows.map((row) => numberOf(row, "generation"));
+    },
+  };
+}
