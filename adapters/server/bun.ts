@@ -23,15 +23,21 @@ export interface BunServer {
 
 /** As much of Bun's `ServerWebSocket` as is called. */
 export interface BunSocket {
+  /** What the upgrade left for the session. */
   readonly data: BunSocketData;
+  /** 1 while it is open (RFC 6455 has the states). */
   readonly readyState: number;
   /** Of Bun's kinds, `arraybuffer` is set. */
   binaryType?: string | undefined;
   /** Bytes sent, -1 when they were buffered, 0 when they were dropped. */
   sendText(text: string): number;
+  /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
+  /** Cuts the connection. */
   terminate(): void;
+  /** Sends a protocol ping. */
   ping(): number;
+  /** Bytes that wait to be written. */
   getBufferedAmount(): number;
 }
 
@@ -55,16 +61,27 @@ export interface BunSocketOptions {
 
 /** What goes into `websocket` of `Bun.serve`. */
 export interface BunSocketHandler {
+  /** Bytes of the largest frame. */
   readonly maxPayloadLength: number;
+  /** Bytes that may wait for a slow peer. */
   readonly backpressureLimit: number;
+  /** Never: the session decides on slow peers. */
   readonly closeOnBackpressureLimit: boolean;
+  /** Seconds of silence after which Bun drops a peer. */
   readonly idleTimeout: number;
+  /** Bun pings silent peers. */
   readonly sendPings: boolean;
+  /** Compression of frames: none. */
   readonly perMessageDeflate: boolean;
+  /** A socket was opened. */
   open(socket: BunSocket): void;
+  /** A frame came. */
   message(socket: BunSocket, data: string | ArrayBuffer | ArrayBufferView): void;
+  /** The buffer has room again. */
   drain(socket: BunSocket): void;
+  /** A pong came. */
   pong(socket: BunSocket): void;
+  /** A socket has closed. */
   close(socket: BunSocket): void;
 }
 

@@ -9,6 +9,7 @@ import { askBinder, closeFrame, openSession, tell } from "./guard.ts";
 
 /** As much of the `Deno` namespace as is called. */
 export interface DenoUpgrader {
+  /** Answers a handshake, and gives the socket that comes of it. */
   upgradeWebSocket(
     request: Request,
     options?: { readonly idleTimeout?: number },

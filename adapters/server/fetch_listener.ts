@@ -6,18 +6,31 @@ import { type NodeRequest, toRequest } from "./node_request.ts";
 
 /** As much of `http.ServerResponse` as is used. */
 export interface NodeResponse {
+  /** Status of the answer. */
   statusCode: number;
+  /** Reason phrase, HTTP/1.1 alone. */
   statusMessage: string;
+  /** Whether the head is on its way. */
   readonly headersSent: boolean;
+  /** Whether everything was written. */
   readonly writableFinished: boolean;
+  /** Whether the connection is gone. */
   readonly destroyed: boolean;
+  /** Names of the headers set so far. */
   getHeaderNames(): readonly string[];
+  /** Sets a header, repeated ones as a list. */
   setHeader(name: string, value: string | readonly string[]): unknown;
+  /** Takes a header back. */
   removeHeader(name: string): void;
+  /** Writes a part of the body; false when the buffer is full. */
   write(chunk: Uint8Array): boolean;
+  /** Ends the body. */
   end(): unknown;
+  /** Cuts the connection. */
   destroy(): unknown;
+  /** Listens to an event. */
   on(event: string, listener: () => void): unknown;
+  /** Stops listening. */
   off(event: string, listener: () => void): unknown;
 }
 

@@ -13,26 +13,39 @@ export type { NodeRequest } from "./node_request.ts";
 
 /** As much of the stream that an upgrade arrives on as is used. */
 export interface NodeSocket {
+  /** Whether the connection is gone. */
   readonly destroyed: boolean;
+  /** Listens to an event. */
   on(event: string, listener: () => void): unknown;
+  /** Writes a last part and closes. */
   end(chunk: Uint8Array, flushed: () => void): unknown;
+  /** Cuts the connection. */
   destroy(): unknown;
 }
 
 /** As much of a socket of `ws` as is used. */
 export interface WsSocket {
+  /** Set to `arraybuffer`. */
   binaryType: string;
+  /** 1 while it is open (RFC 6455 has the states). */
   readonly readyState: number;
+  /** Bytes that wait to be written. */
   readonly bufferedAmount: number;
+  /** Sends text; the callback tells when it was written. */
   send(text: string, flushed: () => void): void;
+  /** Sends a protocol ping. */
   ping(): void;
+  /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
+  /** Cuts the connection. */
   terminate(): void;
+  /** Listens to an event. */
   on(event: string, listener: (data: ArrayBuffer | Uint8Array, isBinary: boolean) => void): unknown;
 }
 
 /** As much of the `WebSocketServer` of `ws` as is called. */
 export interface WsServer {
+  /** Answers a handshake, and calls back with the socket that comes of it. */
   handleUpgrade(
     request: NodeRequest,
     socket: NodeSocket,

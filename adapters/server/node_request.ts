@@ -2,16 +2,23 @@
 
 /** As much of `http.IncomingMessage` as is used. */
 export interface NodeRequest {
+  /** HTTP method. */
   readonly method?: string | undefined;
+  /** Path and query. */
   url?: string | undefined;
   /** Names and values in turn, as they were sent. */
   readonly rawHeaders: readonly string[];
+  /** 1 or 2. */
   readonly httpVersionMajor: number;
+  /** Whether the body was read to its end. */
   readonly readableEnded: boolean;
   /** A TLS socket says so by `encrypted`. */
   readonly socket: object;
+  /** Listens to an event. */
   on(event: string, listener: (value: Uint8Array) => void): unknown;
+  /** Stops the body from flowing. */
   pause(): unknown;
+  /** Lets the body flow. */
   resume(): unknown;
 }
 
