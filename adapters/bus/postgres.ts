@@ -5,6 +5,7 @@
  */
 import type { BusMessage, NotificationBus } from "../../src/types.ts";
 import { checkName, listOf, type PostgresClient } from "../storage/postgres_schema.ts";
+import { createBatches } from "./batches.ts";
 import { type BusOptions, createListeners, createReport } from "./listeners.ts";
 import { packMessages, readMessages, RESYNC, withoutEvent } from "./message.ts";
 import { createLink, type PostgresConnection } from "./postgres_link.ts";
@@ -118,29 +119,5 @@ export function createPostgresBus(
     publish: createBatches((messages) => send(client, messages)),
     listen,
     within: (transaction) => ({ publish: (message) => send(transaction, [message]), listen }),
-  };
-}
-
-/** One batch at a time; those who come meanwhile share the next one, and how it went. */
-function createBatches(
-  send: (messages: readonly BusMessage[]) => Promise<void>,
-): (message: BusMessage) => Promise<void> {
-  let next: { readonly messages: BusMessage[]; readonly sent: Promise<void> } | undefined;
-  let last: Promise<void> = Promise.resolve();
-
-  function open(): NonNullable<typeof next> {
-    const messages: BusMessage[] = [];
-    const sent = last.then(() => {
-      next = undefined;
-      return send(messages);
-    });
-    last = sent.catch(() => {}); // its publishers are told
-    return { messages, sent };
-  }
-
-  return (message) => {
-    next ??= open();
-    next.messages.push(message);
-    return next.sent;
   };
 }

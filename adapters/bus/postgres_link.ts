@@ -2,9 +2,13 @@
 
 /** A connection, as far as it is used to listen: a connected `Client` of `pg` fits. */
 export interface PostgresConnection {
+  /** Runs one statement. */
   query(text: string): PromiseLike<unknown>;
+  /** Listens to notifications. */
   on(event: "notification", listener: (message: { channel: string; payload?: string | undefined }) => void): unknown;
+  /** Listens to its loss. */
   on(event: "error" | "end", listener: (cause?: unknown) => void): unknown;
+  /** Closes it. */
   end(): PromiseLike<unknown>;
 }
 

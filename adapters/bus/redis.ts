@@ -5,6 +5,7 @@
  */
 import type { NotificationBus } from "../../src/types.ts";
 import { command, type RedisClient } from "../storage/redis_client.ts";
+import { createBatches } from "./batches.ts";
 import { type BusOptions, createListeners, createReport } from "./listeners.ts";
 import { packMessages, readMessages, RESYNC } from "./message.ts";
 
@@ -12,26 +13,38 @@ export type { RedisClient } from "../storage/redis_client.ts";
 export type { BusOptions } from "./listeners.ts";
 
 /** The events of a connection that are listened to. */
-interface RedisEvents {
+export interface RedisEvents {
+  /** Listens. */
   on(event: "ready" | "reconnecting", listener: () => void): unknown;
+  /** Stops listening. */
   off(event: "ready" | "reconnecting", listener: () => void): unknown;
 }
 
 /** A connection of `ioredis`, as far as it is used to listen. */
 export interface IoredisSubscriber extends RedisEvents {
+  /** Sends a command. */
   call(command: string, ...args: string[]): PromiseLike<unknown>;
+  /** Begins to hear a channel. */
   subscribe(channel: string): PromiseLike<unknown>;
+  /** Ends that. */
   unsubscribe(channel: string): PromiseLike<unknown>;
+  /** Listens. */
   on(event: "ready" | "reconnecting", listener: () => void): unknown;
+  /** Listens to messages. */
   on(event: "message", listener: (channel: string, message: string) => void): unknown;
+  /** Stops listening. */
   off(event: "ready" | "reconnecting", listener: () => void): unknown;
+  /** Stops listening to messages. */
   off(event: "message", listener: (channel: string, message: string) => void): unknown;
 }
 
 /** A connection of `redis`, as far as it is used to listen. */
 export interface NodeRedisSubscriber extends RedisEvents {
+  /** Sends a command. */
   sendCommand(args: string[]): PromiseLike<unknown>;
+  /** Begins to hear a channel. */
   subscribe(channel: string, listener: (message: string) => void): PromiseLike<unknown>;
+  /** Ends that. */
   unsubscribe(channel: string, listener: (message: string) => void): PromiseLike<unknown>;
 }
 
@@ -44,7 +57,7 @@ export interface RedisBusOptions extends BusOptions {
   readonly channel?: string;
 }
 
-/** Bytes above which an event stays in the log: a burst must not fill Redis's buffers for subscribers. */
+/** Bytes of a message. An event that does not fit stays in the log, lest it fill Redis's buffers for subscribers. */
 const MAX_MESSAGE = 65_536;
 
 /**
@@ -126,9 +139,9 @@ export function createRedisBus(
   }
 
   return {
-    async publish(message) {
-      for (const text of packMessages([message], MAX_MESSAGE)) await command(client, "PUBLISH", channel, text);
-    },
+    publish: createBatches(async (messages) => {
+      for (const text of packMessages(messages, MAX_MESSAGE)) await command(client, "PUBLISH", channel, text);
+    }),
     async listen(listener) {
       const leave = listeners.add(listener);
       try {

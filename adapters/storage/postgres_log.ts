@@ -47,14 +47,14 @@ function logSql(schema: string) {
       )
       SELECT key, head FROM raised`,
     // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old. OFFSET keeps the search for the
-    // oldest from being merged and run thrice; coalesce() makes it look less selective than it is, lest a planner without
-    // statistics collect and sort all entries in place of taking the first.
+    // oldest from being merged and run thrice. sign() is at >= $5 in a form that looks as if it kept nearly all, lest a planner
+    // without statistics collect and sort all entries in place of taking the first.
     read: `SELECT found.head, found.oldest, page.number,
         (SELECT content FROM ${schema}.event WHERE id = page.event) AS content
       FROM (
         SELECT id, head, (
           SELECT number FROM ${schema}.entry
-          WHERE log = found.id AND number > found.head - $4 AND coalesce(at >= $5, true) ORDER BY number LIMIT 1
+          WHERE log = found.id AND number > found.head - $4 AND sign(at - $5) <> -1 ORDER BY number LIMIT 1
         ) AS oldest
         FROM ${schema}.log AS found WHERE key = $1 OFFSET 0
       ) AS found LEFT JOIN LATERAL (

@@ -5,6 +5,7 @@
  * `{ query: async (text, values) => ({ rows: await sql.unsafe(text, values) }) }`.
  */
 export interface PostgresClient {
+  /** Runs one statement. */
   query(text: string, values?: (string | number)[]): PromiseLike<{ readonly rows: readonly unknown[] }>;
 }
 

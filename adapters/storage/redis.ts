@@ -12,7 +12,7 @@
  * @module
  */
 import type { BindingGrant, TokenStore } from "../../src/types.ts";
-import { command, elementsOf, type RedisClient, type RedisOptions, run, tagOf } from "./redis_client.ts";
+import { command, createScript, elementsOf, type RedisClient, type RedisOptions, tagOf } from "./redis_client.ts";
 
 export { createRedisEventLog, type RedisEventLogOptions } from "./redis_log.ts";
 export type { RedisClient, RedisOptions } from "./redis_client.ts";
@@ -21,11 +21,11 @@ export type { RedisClient, RedisOptions } from "./redis_client.ts";
 const GRACE = 600;
 
 // ARGV: the attempt, milliseconds to remember it.
-const REDEEM = `
+const redeem = createScript(`
 local first = redis.call("GET", KEYS[1])
 if first then return first == ARGV[1] and 1 or 0 end
 redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
-return 1`;
+return 1`);
 
 /**
  * Grants, redemptions and revocations of every base and process that share the prefix.
@@ -73,7 +73,7 @@ export function createRedisTokenStore(client: RedisClient, options: RedisOptions
       return grant.expiresAt + GRACE < now() / 1000 ? undefined : grant;
     },
     async redeem(id, attempt, expiresAt) {
-      return await run(client, REDEEM, `${tag}:redemption:${id}`, [attempt, lifetime(expiresAt)]) === 1;
+      return await redeem(client, `${tag}:redemption:${id}`, [attempt, lifetime(expiresAt)]) === 1;
     },
     async revoke(subject) {
       await command(client, "HINCRBY", generations, subject, "1");

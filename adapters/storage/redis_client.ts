@@ -23,9 +23,27 @@ export async function command(client: RedisClient, ...args: string[]): Promise<u
   return await client.call(name, ...rest);
 }
 
-/** Runs a script; what it touches is decided by its arguments, and all of it is on the node of its one key. */
-export async function run(client: RedisClient, script: string, key: string, args: readonly string[]): Promise<unknown> {
-  return await command(client, "EVAL", script, "1", key, ...args);
+/** Runs a script on the node of a key. What else it touches is decided by its arguments, and is on the same node. */
+export type RedisScript = (client: RedisClient, key: string, args: readonly string[]) => Promise<unknown>;
+
+/** A script that is sent once, and named by its digest from then on: <https://redis.io/docs/latest/commands/evalsha/>. */
+export function createScript(text: string): RedisScript {
+  let name: Promise<string> | undefined;
+  return async (client, key, args) => {
+    name ??= digestOf(text);
+    try {
+      return await command(client, "EVALSHA", await name, "1", key, ...args);
+    } catch (error) {
+      if (!String(error).includes("NOSCRIPT")) throw error;
+      return await command(client, "EVAL", text, "1", key, ...args);
+    }
+  };
+}
+
+/** SHA-1 is what Redis names scripts by; nothing rests on its strength. */
+async function digestOf(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**

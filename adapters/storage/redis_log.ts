@@ -1,7 +1,7 @@
 // The event log of the Redis adapter.
 
 import type { EventLog, EventPage, LoggedEvent, NotificationEvent } from "../../src/types.ts";
-import { command, elementsOf, type RedisClient, type RedisOptions, run, tagOf } from "./redis_client.ts";
+import { command, createScript, elementsOf, type RedisClient, type RedisOptions, tagOf } from "./redis_client.ts";
 
 /** Options of `createRedisEventLog`. */
 export interface RedisEventLogOptions extends RedisOptions {
@@ -31,7 +31,7 @@ end`;
 
 // ARGV: tag, id, content, time, maxEvents, lifetime in milliseconds or 0, keys. A client that lost its connection may send
 // the same append twice: the second one is told what the first one did.
-const APPEND = `${SHIFT}
+const append = createScript(`${SHIFT}
 local tag, id, limit, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6])
 local event, entry = tag .. ":event:" .. id, ARGV[4] .. " " .. id
 local done = redis.call("HGET", event, "numbers")
@@ -50,7 +50,7 @@ if lifetime > 0 then redis.call("PEXPIRE", event, lifetime) end
 for list, excess in pairs(full) do
   for _ = 1, excess do shift(tag, list) end
 end
-return given`;
+return given`);
 
 /** Drops the first entries of a list that are too old or too many; returns how many are left. */
 const PRUNE = `${SHIFT}
@@ -66,7 +66,7 @@ end`;
 
 // ARGV: tag, key, cutoff, maxEvents, after, limit. Replies with the head, the oldest number and the contents. An event
 // that Redis has lost is shown as pruned, with all before it.
-const READ = `${PRUNE}
+const read = createScript(`${PRUNE}
 local tag, list = ARGV[1], ARGV[1] .. ":log:" .. ARGV[2]
 local head = tonumber(redis.call("HGET", KEYS[1], ARGV[2]) or 0)
 local oldest = head - prune(tag, list, tonumber(ARGV[3]), tonumber(ARGV[4])) + 1
@@ -77,14 +77,14 @@ for n, entry in ipairs(redis.call("LRANGE", list, first - oldest, first - oldest
   local content = redis.call("HGET", tag .. ":event:" .. string.match(entry, " (.+)$"), "content")
   if content then reply[#reply + 1] = content else reply = {head, first + n} end
 end
-return reply`;
+return reply`);
 
 // ARGV: tag, key.
-const DROP = `${SHIFT}
+const drop = createScript(`${SHIFT}
 local list = ARGV[1] .. ":log:" .. ARGV[2]
 redis.call("HDEL", KEYS[1], ARGV[2])
 while redis.call("LLEN", list) > 0 do shift(ARGV[1], list) end
-return 0`;
+return 0`);
 
 /**
  * The events of every base and process that share the prefix. An event is stored once, however many keys it has. What is
@@ -128,12 +128,12 @@ export function createRedisEventLog(client: RedisClient, options: RedisEventLogO
       const distinct = [...new Set(keys)];
       const at = String(Math.floor(now()));
       const common = [tag, crypto.randomUUID(), JSON.stringify(event), at, String(maxEvents), lifetime];
-      const given = String(await run(client, APPEND, heads, [...common, ...distinct])).split(" ").map(Number);
+      const given = String(await append(client, heads, [...common, ...distinct])).split(" ").map(Number);
       const numbers = new Map(distinct.map((key, n) => [key, given[n] ?? 0]));
       return keys.map((key) => numbers.get(key) ?? 0);
     },
     async read(key, after, limit) {
-      const reply = await run(client, READ, heads, [
+      const reply = await read(client, heads, [
         ...[tag, key, cutoff(), String(maxEvents)],
         ...[String(after), String(limit)],
       ]);
@@ -144,7 +144,7 @@ export function createRedisEventLog(client: RedisClient, options: RedisEventLogO
       return elementsOf(await command(client, "HMGET", heads, ...keys)).map(Number);
     },
     async drop(key) {
-      await run(client, DROP, heads, [tag, key]);
+      await drop(client, heads, [tag, key]);
     },
   };
 }
