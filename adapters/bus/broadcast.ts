@@ -43,8 +43,8 @@ export function createBroadcastBus(name = "fhir-ws", options: BusOptions = {}): 
   }
 
   /**
-   * A turn later, since Deno loses what is still on its way to another thread, and hears no other thread any more when the
-   * last channel is closed and one opened in the same turn.
+   * A turn later, since Deno loses what is still on its way to another thread, and hears no other thread any more when
+   * the last channel is closed and one opened in the same turn.
    */
   function closeSoon(): void {
     setTimeout(() => {

@@ -50,8 +50,8 @@ function sizeOf(text: string): number {
 }
 
 /**
- * Texts of at most so many bytes that carry the messages in their order. What is too big goes without its event, then by
- * some keys at a time, and as a `resync` when one key alone is too big.
+ * Texts of at most so many bytes that carry the messages in their order. What is too big goes without its event, then
+ * by some keys at a time, and as a `resync` when one key alone is too big.
  */
 export function packMessages(messages: readonly BusMessage[], maxSize: number): string[] {
   const packs: string[] = [];

@@ -27,11 +27,11 @@ export interface PostgresBusOptions extends BusOptions {
 
 /** A bus whose messages can be part of the host's own transactions. */
 export interface PostgresBus extends NotificationBus {
-  /** The same bus over a connection that is in a transaction: what it publishes is heard when that commits, or never. */
+  /** The same bus over a connection that is in a transaction: what is published is heard when that commits, or never. */
   within(transaction: PostgresClient): NotificationBus;
 }
 
-/** Bytes of one payload: it "must be shorter than 8000 bytes", <https://www.postgresql.org/docs/current/sql-notify.html>. */
+/** A payload is "shorter than 8000 bytes": <https://www.postgresql.org/docs/current/sql-notify.html>. */
 const MAX_PAYLOAD = 7999;
 
 const NOTIFY = "SELECT pg_notify($1, payload) FROM unnest(string_to_array($2, chr(10))) AS payload";

@@ -61,9 +61,9 @@ export interface RedisBusOptions extends BusOptions {
 const MAX_MESSAGE = 65_536;
 
 /**
- * Makes a bus for all processes that have a Redis in common. `client` publishes; `subscriber` is a second connection, of
- * this bus alone, that has connected: `client.duplicate()` of either library. After it was lost and came back by itself
- * listeners hear `resync`. Both libraries want a listener for `error` on each connection.
+ * Makes a bus for all processes that have a Redis in common. `client` publishes; `subscriber` is a second connection,
+ * of this bus alone, that has connected: `client.duplicate()` of either library. After it was lost and came back by
+ * itself listeners hear `resync`. Both libraries want a listener for `error` on each connection.
  *
  * Events of up to 64 KiB travel with their numbers, larger ones are read from the log.
  *

@@ -24,9 +24,9 @@ export interface PostgresEventLogOptions extends PostgresOptions {
 /** An event log whose writes can be part of the host's own transactions. */
 export interface PostgresEventLog extends EventLog {
   /**
-   * The same log over a connection that is in a transaction: what it appends or drops is committed, or rolled back, with
-   * all else. An append locks its keys until then, in one order for everybody, so append once per transaction, as its
-   * last step; two appends of different keys could meet another transaction's the other way round.
+   * The same log over a connection that is in a transaction: what it appends or drops is committed, or rolled back,
+   * with all else. An append locks its keys until then, in one order for everybody, so append once per transaction, as
+   * its last step: two appends could meet those of another transaction the other way round.
    */
   within(transaction: PostgresClient): EventLog;
 }
@@ -46,9 +46,9 @@ function logSql(schema: string) {
         SELECT raised.id, raised.head, $2, added.id FROM raised, added
       )
       SELECT key, head FROM raised`,
-    // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old. OFFSET keeps the search for the
-    // oldest from being merged and run thrice. sign() is at >= $5 in a form that looks as if it kept nearly all, lest a planner
-    // without statistics collect and sort all entries in place of taking the first.
+    // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old. OFFSET keeps the search for
+    // the oldest from being merged and run thrice. sign() says at >= $5 in a form that seems to keep nearly all, lest a
+    // planner without statistics collect and sort all entries in place of taking the first.
     read: `SELECT found.head, found.oldest, page.number,
         (SELECT content FROM ${schema}.event WHERE id = page.event) AS content
       FROM (
@@ -70,8 +70,8 @@ function logSql(schema: string) {
 }
 
 /**
- * The events of every base and process that share the schema. An event is stored once, however many keys it has. What is
- * older than `maxAge` is not read any more, and its space is freed in the background of later appends.
+ * The events of every base and process that share the schema. An event is stored once, however many keys it has. What
+ * is older than `maxAge` is not read any more, and its space is freed in the background of later appends.
  *
  * @throws {TypeError} when `schema` is no lower-case name.
  * @throws {RangeError} when `maxEvents` is no positive integer or `maxAge` is not positive.

@@ -114,7 +114,7 @@ async function open(client: PostgresClient, schema: string): Promise<void> {
 function openingSql(name: string): string {
   const schema = `"${name}"`;
   const steps = MIGRATIONS.map((make, n) => `IF current < ${n + 1} THEN ${make(schema)} END IF;`);
-  // Catalogs are asked by queries: the functions for it answer from a cache, out of date where one has waited for a lock.
+  // By a query, since to_regclass() answers from a cache, which is out of date after one has waited for a lock.
   const hasVersion = `EXISTS (SELECT FROM pg_tables WHERE schemaname = '${name}' AND tablename = 'version')`;
   return `DO $open$
 DECLARE
@@ -138,7 +138,7 @@ END
 $open$`;
 }
 
-/** Any number of texts without a line break as one value, which all drivers hand over alike: SQL splits it at chr(10). */
+/** Texts without a line break as one value, which all drivers hand over alike: SQL splits it at chr(10). */
 export function listOf(texts: Iterable<string>): string {
   return [...texts].join("\n");
 }

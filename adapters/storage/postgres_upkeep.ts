@@ -13,9 +13,9 @@ export interface Upkeep {
   dropped(logs: Iterable<string>): void;
 }
 
-// One at a time over all processes, so that two never wait for each other's rows; appends touch nothing of what is freed.
-// An event goes with its last entry. Two upkeeps, one just after the other, can each miss that the other took the last but
-// one: such an event goes when it is old.
+// One at a time over all processes, so that two never wait for each other's rows; appends touch nothing of what is
+// freed. An event goes with its last entry. Of two upkeeps, one just after the other, each can miss that the other took
+// the last entry but one: such an event goes when it is old.
 function upkeepSql(name: string) {
   const schema = `"${name}"`;
   const turn = `turn AS MATERIALIZED (

@@ -1,10 +1,10 @@
 /**
  * Tokens and events in Redis, for any number of machines. The connection is the host's, to open and to close.
  *
- * What survives is what Redis is told to keep: with `appendonly yes` and `appendfsync always` all that was accepted, with
- * `everysec` all but a second's worth, with less a revoked token can come back to life. `maxmemory-policy` must be
- * `noeviction`. Talk to the primary; a failover to a replica loses what had not reached it. On a cluster everything of
- * one prefix is on one node: it is not spread, so take several prefixes where one node is too small.
+ * What survives is what Redis is told to keep: with `appendonly yes` and `appendfsync always` all that was accepted,
+ * with `everysec` all but a second's worth. What is lost takes revocations with it: a token can come back to life.
+ * `maxmemory-policy` must be `noeviction`. Talk to the primary; a failover to a replica loses what had not reached it.
+ * On a cluster everything of one prefix is on one node: it is not spread.
  *
  * Let commands fail while there is no connection (`enableOfflineQueue: false` of `ioredis`, `disableOfflineQueue: true`
  * of `redis`): what waits in a queue is carried out later, when nobody waits for it any more.

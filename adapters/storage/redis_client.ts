@@ -8,8 +8,8 @@ export type RedisClient =
 /** Options of every Redis store. */
 export interface RedisOptions {
   /**
-   * What every key begins with, in braces: a hash tag, by which a cluster keeps all of it on one node. It holds no brace
-   * itself. Default `fhir-ws`.
+   * What every key begins with, in braces: a hash tag, by which a cluster keeps all of it on one node. It holds no
+   * brace itself. Default `fhir-ws`.
    */
   readonly prefix?: string;
   /** Milliseconds since the epoch. Default `Date.now`. */
@@ -26,7 +26,7 @@ export async function command(client: RedisClient, ...args: string[]): Promise<u
 /** Runs a script on the node of a key. What else it touches is decided by its arguments, and is on the same node. */
 export type RedisScript = (client: RedisClient, key: string, args: readonly string[]) => Promise<unknown>;
 
-/** A script that is sent once, and named by its digest from then on: <https://redis.io/docs/latest/commands/evalsha/>. */
+/** A script that is sent once, then named by its digest: <https://redis.io/docs/latest/commands/evalsha/>. */
 export function createScript(text: string): RedisScript {
   let name: Promise<string> | undefined;
   return async (client, key, args) => {

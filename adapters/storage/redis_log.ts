@@ -29,8 +29,8 @@ local function shift(tag, list)
   else redis.call("DEL", event) end
 end`;
 
-// ARGV: tag, id, content, time, maxEvents, lifetime in milliseconds or 0, keys. A client that lost its connection may send
-// the same append twice: the second one is told what the first one did.
+// ARGV: tag, id, content, time, maxEvents, lifetime in milliseconds or 0, keys. A client that lost its connection may
+// send the same append twice: the second one is told what the first one did.
 const append = createScript(`${SHIFT}
 local tag, id, limit, lifetime = ARGV[1], ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6])
 local event, entry = tag .. ":event:" .. id, ARGV[4] .. " " .. id
@@ -87,8 +87,8 @@ while redis.call("LLEN", list) > 0 do shift(ARGV[1], list) end
 return 0`);
 
 /**
- * The events of every base and process that share the prefix. An event is stored once, however many keys it has. What is
- * older than `maxAge` is not read any more, and freed by Redis itself ten minutes later.
+ * The events of every base and process that share the prefix. An event is stored once, however many keys it has. What
+ * is older than `maxAge` is not read any more, and freed by Redis itself ten minutes later.
  *
  * @throws {TypeError} when `prefix` is empty or holds a brace.
  * @throws {RangeError} when `maxEvents` is no positive integer or `maxAge` is not positive.

@@ -98,7 +98,7 @@ function limitOf(name: string): number {
 const SHARED: readonly RegExp[] = [
   /^esm\/src\/errors\.js$/,
   /^esm\/adapters\/server\/(?:guard|fetch_listener)\.js$/,
-  /^esm\/adapters\/bus\/(?:listeners|message)\.js$/,
+  /^esm\/adapters\/bus\/(?:batches|listeners|message)\.js$/,
 ];
 
 /** The client stands alone: browsers load it. */

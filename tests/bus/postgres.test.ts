@@ -206,7 +206,7 @@ function testConnections(): void {
     await pool.query("SELECT pg_terminate_backend($1)", [processID]);
   }
 
-  test("createPostgresBus listens again after its connection was lost, twice, and tells to resync each time", async () => {
+  test("createPostgresBus listens again each time that its connection was lost, and tells to resync", async () => {
     const connections: PostgresConnection[] = [];
     const errors: unknown[] = [];
     const bus = createPostgresBus(pool, async () => {

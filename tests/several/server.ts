@@ -1,6 +1,6 @@
 // One of several servers over one engine: `server.ts <config>`, see `ServerConfig`. It prints "listening <port>", takes
-// orders by lines, and answers each with a line: `write <group> <n>` with "wrote <group> <n> <number>" or "failed <group>
-// <n>", `revoke <token id>` with "revoked". The end of its input ends it.
+// orders by lines, and answers each with a line: `write <group> <n>` with "wrote <group> <n> <number>" or "failed
+// <group> <n>", `revoke <token id>` with "revoked". The end of its input ends it.
 
 import {
   type BindingTokenContext,
