@@ -1,6 +1,7 @@
 import { createPostgresBus, type PostgresBus, type PostgresConnection } from "@fhir-ws/binding/bus/postgres";
 import { notificationBusContract } from "@fhir-ws/binding/contracts";
-import type { NotificationEvent } from "@fhir-ws/binding";
+import { createPostgresEventLog } from "@fhir-ws/binding/storage/postgres";
+import { createNotifier, type NotificationEvent } from "@fhir-ws/binding";
 import type { PGlite } from "@electric-sql/pglite";
 // @ts-types="pg-types"
 import pg from "pg";
@@ -174,6 +175,29 @@ function testDriver({ name, open }: Driver): void {
       const keys = heard.map((one) => one.type === "changed" ? one.key : one.type);
       assertEquals(keys, name === "PGlite" ? ["committed", "last"] : ["outside", "committed", "last"]);
     });
+  });
+
+  test("a notifier over within() logs and tells with the transaction, or does neither", async () => {
+    const schema = uniqueName();
+    const bus = makeBus();
+    const log = createPostgresEventLog(database.client, { schema });
+    const base = "https://example.org/fhir";
+    await withBus(bus, async (ear) => {
+      async function change(isRefused: boolean): Promise<readonly number[]> {
+        return await database.transaction(async (transaction) => {
+          const notifier = createNotifier({ base, events: log.within(transaction), bus: bus.within(transaction) });
+          const numbers = await notifier.notify(["s1", "s2"], EVENT);
+          if (isRefused) throw new Error("refused");
+          return numbers;
+        });
+      }
+      await assertRejects(() => change(true), Error, "refused");
+      assertEquals(await change(false), [1, 1]);
+      const keys = ["s1", "s2"].map((id) => JSON.stringify([base, null, id]));
+      assertEquals(await ear.until(({ length }) => length > 0), [{ type: "event", keys, numbers: [1, 1] }]);
+      assertEquals((await log.read(keys[1]!, 0, 9)).events.map(({ focus }) => focus), ["Patient/p1"]);
+    });
+    await database.client.query(`DROP SCHEMA ${schema} CASCADE`);
   });
 
   test("createPostgresBus throws at the publisher what the database refused, and goes on", async () => {

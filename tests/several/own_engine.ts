@@ -115,12 +115,18 @@ async function run({ command, args, url, ready, crashSignal }: Program, folder: 
     await gone;
   }
 
+  // A test that is ended from outside must not leave a server behind.
+  function end(): void {
+    child?.kill(crashSignal);
+  }
+  process.on("exit", end);
   await start();
   return {
     url,
     crash,
     start,
     async remove() {
+      process.off("exit", end);
       await crash();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -95,6 +95,17 @@ async function checkAll(followers: readonly Follower[], acknowledged: ReadonlyMa
   }
 }
 
+/** How much each has, once nobody gets any more. */
+async function settled(followers: readonly Follower[]): Promise<number[]> {
+  let [before, now]: number[][] = [];
+  do {
+    before = now;
+    await sleep(200);
+    now = followers.map(({ focuses }) => focuses.length);
+  } while (`${before}` !== `${now}`);
+  return now;
+}
+
 function tokenIdOf(token: string): string {
   return JSON.parse(atob(token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/"))).jti;
 }
@@ -140,8 +151,7 @@ function testEngine(engine: EngineName, url: string): void {
       await writeShare((written) => {
         if (written === Math.round(share / 2)) proxy.cut();
       });
-      await sleep(200); // who was reading the log when the bus was cut has come to its end
-      const had = followers.map(({ focuses }) => focuses.length);
+      const had = await settled(followers); // who was reading the log when the bus was cut has come to its end
       await writeShare();
       assertEquals(followers.map(({ focuses }) => focuses.length), had, "nobody has heard of these");
       proxy.restore();
