@@ -1,6 +1,9 @@
 /**
  * A bus on PostgreSQL's `LISTEN` and `NOTIFY`: numbers travel, events are read from the log.
  *
+ * What it loses while a connection is gone costs no event: binders hear `resync` when it is back, and compare
+ * themselves with the log every `reconcile` seconds in any case.
+ *
  * @module
  */
 import type { BusMessage, NotificationBus } from "../../src/types.ts";

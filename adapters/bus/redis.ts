@@ -1,5 +1,8 @@
 /**
- * A bus on the channels of Redis.
+ * A bus on the channels of Redis: numbers travel, and events of up to 64 KiB with them.
+ *
+ * What it loses while a connection is gone costs no event: binders hear `resync` when it is back, and compare
+ * themselves with the log every `reconcile` seconds in any case. Whoever may publish on the channel can make up events.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
  * What the interfaces of storage and bus promise, as functions that throw: run them against your own implementation, in
- * whatever test framework you use: `test(name, () => run(make))`.
+ * whatever test framework you use: `test(name, () => run(make))`. Each calls `make` once, for a fresh and empty
+ * instance; leave out those whose `needs` yours cannot fulfil, such as a clock that the test moves.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * WebSockets of [`Bun.serve`](https://bun.com/docs/api/websockets).
+ * WebSockets of [`Bun.serve`](https://bun.com/docs/api/websockets). Frames above `maxPayloadLength` are cut off by Bun.
  *
  * @module
  */

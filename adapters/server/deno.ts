@@ -1,6 +1,9 @@
 /**
  * WebSockets of [`Deno.serve`](https://docs.deno.com/api/deno/~/Deno.upgradeWebSocket).
  *
+ * Deno reads a frame of up to 64 MiB before it can be refused with 1009, and cannot cut off a peer that never answers a
+ * close: put a proxy before a server that strangers reach.
+ *
  * @module
  */
 

@@ -1,5 +1,6 @@
 /**
  * WebSockets of [`ws`](https://github.com/websockets/ws) over `node:http`, and a bridge from `node:http` to Fetch.
+ * Frames above the `maxPayload` of its `WebSocketServer` are cut off by `ws`; the default of 100 MiB is too much.
  *
  * @module
  */

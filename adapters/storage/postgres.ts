@@ -2,6 +2,9 @@
  * Tokens and events in PostgreSQL, for any number of machines. The pool or connection is the host's, to open and to
  * close; the tables lie in a schema of their own, which the first use creates or brings forward.
  *
+ * It is the one engine where an event can be part of the host's own transaction: `within` of the log and of
+ * `@fhir-ws/binding/bus/postgres`. Redis takes more writes.
+ *
  * Always talk to the primary: on a replica a revocation could still be on its way. What PostgreSQL refuses is thrown as
  * the driver says it, with nothing half-written. Drivers wait for as long as they are told to: give them a timeout for
  * connecting and for statements below the endpoint's `storeTimeout`.

@@ -6,6 +6,9 @@
  * (locked for too long, a full disk, a damaged file) is thrown as the driver says it, with nothing half-written, and
  * the next call starts afresh.
  *
+ * No bus of this package joins processes over a file: a binder finds what another process wrote within `reconcile`, and
+ * at once what its own did.
+ *
  * @module
  */
 import { BindingError } from "../../src/errors.ts";

@@ -2,6 +2,9 @@
  * The other end: a client for browsers and servers that stays bound. It asks for binding tokens, binds, renews them in
  * time, reconnects and says what it missed, with any server that follows the specification.
  *
+ * Notifications come once per event number and in order. `onEvent` tells of all else: what is bound, refused or ended,
+ * when it tries again, and of a `gap`, after which the state is to be read over REST.
+ *
  * @module
  */
 import { failure, type SubscribeError } from "./errors.ts";
