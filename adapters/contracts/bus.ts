@@ -7,22 +7,22 @@ const SETUP: ContractSetup = { now: Date.now };
 const RESYNC: BusMessage = { type: "resync" };
 const MESSAGES: readonly BusMessage[] = [
   { type: "event", keys: ["a", '["https://example.org/fhir","ü",""]'], numbers: [1, 2 ** 40] },
-  {
-    type: "event",
-    keys: ["a"],
-    numbers: [2],
-    event: {
-      interaction: "update",
-      focus: "Patient/p1",
-      resource: { resourceType: "Patient", id: "p1" },
-      timestamp: "2026-01-02T03:04:05.678Z",
-      additionalContext: [{ reference: "Practitioner/ü\u{1F489}" }],
-    },
-  },
   { type: "changed", key: "a\"'\\\n" },
   { type: "revoked", subject: "tok:t1" },
   RESYNC,
 ];
+const WITH_EVENT: BusMessage = {
+  type: "event",
+  keys: ["a"],
+  numbers: [2],
+  event: {
+    interaction: "update",
+    focus: "Patient/p1",
+    resource: { resourceType: "Patient", id: "p1" },
+    timestamp: "2026-01-02T03:04:05.678Z",
+    additionalContext: [{ reference: "Practitioner/ü\u{1F489}" }],
+  },
+};
 
 /**
  * What a `NotificationBus` promises while nothing fails. A bus may also lose, delay or double messages: what its
@@ -44,6 +44,17 @@ export const notificationBusContract: readonly Contract<NotificationBus>[] = [
       const ear = await listen(bus);
       for (const message of MESSAGES) await bus.publish(message);
       expectEqual(await ear.hears(MESSAGES.length), MESSAGES, "messages");
+      ear.unlisten();
+    },
+  },
+  {
+    name: "carries an event with its numbers",
+    needs: "events",
+    async run(make) {
+      const bus = await make(SETUP);
+      const ear = await listen(bus);
+      await bus.publish(WITH_EVENT);
+      expectEqual(await ear.hears(1), [WITH_EVENT], "messages");
       ear.unlisten();
     },
   },

@@ -18,10 +18,10 @@ export interface Contract<Subject> {
   /** Reads on after the name of what is tested: `gives the grant back as it was put`. */
   readonly name: string;
   /**
-   * What `make` must be able to honour: the contract's `clock`, or `pruning` by its limits and clock. A store that
-   * reads another clock, or prunes in another way, filters such contracts out.
+   * What is made must be able to do: honour the contract's `clock`, prune by its limits and clock (`pruning`), or carry
+   * `events` and not only their numbers. Whoever tests what is made in another way filters such contracts out.
    */
-  readonly needs?: "clock" | "pruning";
+  readonly needs?: "clock" | "pruning" | "events";
   /**
    * Resolves when the promise is kept, and throws an `Error` that says what was seen instead. It calls `make` once, for
    * a fresh and empty instance; closing what it made is the caller's business.

@@ -41,9 +41,9 @@ export interface KvDatabase {
   get(key: KvKey): Promise<KvEntry>;
   /** What is under at most ten keys. */
   getMany(keys: readonly KvKey[]): Promise<readonly KvEntry[]>;
-  /** What is under the keys that begin with a prefix, in their order. */
+  /** What is under the keys that begin with a prefix, in their order: from `start` on, or up to and without `end`. */
   list(
-    selector: { readonly prefix: KvKey; readonly start?: KvKey },
+    selector: { readonly prefix: KvKey; readonly start?: KvKey; readonly end?: KvKey },
     options?: { limit?: number; batchSize?: number },
   ): AsyncIterable<KvEntry>;
   /** Begins an atomic operation. */

@@ -1,18 +1,17 @@
 // The event log of the KV adapter.
 
-import type { EventLog, LoggedEvent, NotificationEvent } from "../../src/types.ts";
+import type { EventLog } from "../../src/types.ts";
+import { withoutGap } from "./event_page.ts";
+import { type Content, createContents } from "./kv_contents.ts";
 import {
-  decode,
   encode,
   getAll,
   keyOf,
   keySize,
   type KvDatabase,
-  type KvEntry,
   type KvKey,
   type KvOptions,
   MAX_CHECKS,
-  MAX_VALUE,
   untilCommitted,
   write,
 } from "./kv_database.ts";
@@ -33,10 +32,6 @@ const SHARDS = 8;
 const GROUP_KEYS = 300;
 /** Bytes of all the keys that it writes (KV takes 81920). */
 const GROUP_BYTES = 75_000;
-/** Bytes that the copies of an event may have together; a larger one is stored once, and entries refer to it. */
-const COPIES = 60_000;
-/** Parts of a large event that are written at once (KV takes 819200 bytes). */
-const PARTS = 10;
 /** Entries that are deleted at once. */
 const DELETES = 500;
 /** Entries that are read at once in search of the first that is not too old. */
@@ -45,12 +40,11 @@ const SEARCHED = 10;
 /** What stands under a key of the log. */
 interface Head {
   readonly head: number;
+  /** The number of the first entry that nobody has pruned for its place; what stands before it is not read. */
+  readonly oldest: number;
   /** The place of its entries: another one after every drop. */
   readonly life: string;
 }
-
-/** An event as bytes of JSON, or where these are. */
-type Content = { readonly bytes: Uint8Array } | { readonly event: string; readonly parts: number };
 
 /** One event of one key. */
 type Entry = Content & { readonly at: number };
@@ -99,6 +93,18 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
     return [...new Set(keys.map(shardOf))].map((shard) => [...prefix, "shard", shard]);
   }
 
+  /** Deletes the entries of a place, or those with a lower number than `end`. */
+  async function deleteEntries(life: string, end?: number): Promise<void> {
+    const prefix = entriesKey(life);
+    const selector = end === undefined ? { prefix } : { prefix, end: [...prefix, end] };
+    const found = await Array.fromAsync(kv.list(selector, { batchSize: DELETES }));
+    const keys = found.map(({ key }) => key as KvKey); // `appendTo` wrote them
+    for (let start = 0; start < keys.length; start += DELETES) {
+      const some = keys.slice(start, start + DELETES);
+      await write(kv, (atomic) => some.reduce((all, key) => all.delete(key), atomic));
+    }
+  }
+
   /** Gives the number under each key, or `undefined` when somebody else wrote in between. */
   async function appendTo(keys: readonly string[], entry: Entry): Promise<number[] | undefined> {
     const shards = shardKeys(keys);
@@ -107,21 +113,24 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
     const heads = await getAll(kv, keys.map(headKey));
     const atomic = kv.atomic().check(...guards ?? heads);
     for (const shard of shards) atomic.set(shard, true);
-    const numbers = heads.map(({ key, value }) => {
-      const { head, life } = value as Head | null ?? { head: 0, life: crypto.randomUUID() }; // as the next lines write it
-      const next: Head = { head: head + 1, life };
+    const numbers = [];
+    for (const { key, value } of heads) {
+      const { head, life, oldest } = value as Head | null ?? newHead(); // as the next lines write it
+      // The rest of what is too much, where somebody kept more. It goes beforehand: readers see a gap, and no repeat.
+      if (head - maxEvents >= oldest) await deleteEntries(life, head - maxEvents + 1);
+      const next: Head = { head: head + 1, life, oldest: Math.max(oldest, head + 2 - maxEvents) };
       atomic.set(key, next);
       atomic.set([...entriesKey(life), next.head], entry, { expireIn: lifetime });
-      if (next.head > maxEvents) atomic.delete([...entriesKey(life), next.head - maxEvents]);
-      return next.head;
-    });
+      if (next.oldest > oldest) atomic.delete([...entriesKey(life), next.oldest - 1]);
+      numbers.push(next.head);
+    }
     return (await atomic.commit()).ok ? numbers : undefined;
   }
 
   /** The number of the first entry that is still read. */
-  async function findOldest({ head, life }: Head): Promise<number> {
+  async function findOldest({ head, life, oldest }: Head): Promise<number> {
     const prefix = entriesKey(life);
-    const start = [...prefix, Math.max(1, head - maxEvents + 1)];
+    const start = [...prefix, Math.max(oldest, head - maxEvents + 1)];
     for await (const { key, value } of kv.list({ prefix, start }, { batchSize: SEARCHED })) {
       if ((value as Entry).at >= now() - maxAge * 1000) return Number(key.at(-1)); // entries have numbers
     }
@@ -150,7 +159,8 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
       const entries = limit > 0 ? await Array.fromAsync(kv.list({ prefix, start }, { limit })) : [];
       const events = await contents.read(entries);
       // An event that was appended meanwhile is the head by now.
-      return { events, oldest, head: Math.max(found.head, events.at(-1)?.number ?? 0) };
+      const head = Math.max(found.head, events.at(-1)?.number ?? 0);
+      return withoutGap({ events, oldest, head }, after, limit);
     },
     async heads(keys) {
       const heads = await getAll(kv, keys.map(headKey));
@@ -163,9 +173,13 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
         for (const shard of shardKeys([key])) atomic.set(shard, true);
         return (await atomic.commit()).ok ? value as Head | null : undefined;
       });
-      if (dropped) await deleteAll(kv, entriesKey(dropped.life));
+      if (dropped) await deleteEntries(dropped.life);
     },
   };
+}
+
+function newHead(): Head {
+  return { head: 0, oldest: 1, life: crypto.randomUUID() };
 }
 
 /** Stands for the place of some entries, to measure their keys. */
@@ -194,54 +208,4 @@ function shardOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   return (hash >>> 0) % SHARDS;
-}
-
-async function deleteAll(kv: KvDatabase, prefix: KvKey): Promise<void> {
-  const found = await Array.fromAsync(kv.list({ prefix }, { batchSize: DELETES }));
-  const keys = found.map(({ key }) => key as KvKey); // `appendTo` wrote them
-  for (let start = 0; start < keys.length; start += DELETES) {
-    const some = keys.slice(start, start + DELETES);
-    await write(kv, (atomic) => some.reduce((all, key) => all.delete(key), atomic));
-  }
-}
-
-interface Contents {
-  /** What an entry holds of an event that has so many entries. */
-  put(bytes: Uint8Array, copies: number): Promise<Content>;
-  /** The events of some entries, in their order. */
-  read(rows: readonly KvEntry[]): Promise<readonly LoggedEvent[]>;
-}
-
-/** The events themselves: in their entries, or in parts beside them that expire by themselves. */
-function createContents(kv: KvDatabase, prefix: readonly string[], expireIn: number): Contents {
-  function partKey(event: string, part: number): KvKey {
-    return [...prefix, "event", event, part];
-  }
-  return {
-    async put(bytes, copies) {
-      if (bytes.length * copies <= COPIES) return { bytes };
-      const event = crypto.randomUUID();
-      const parts = Math.ceil(bytes.length / MAX_VALUE);
-      for (let start = 0; start < parts; start += PARTS) {
-        await write(kv, (atomic) => {
-          for (let part = start; part < Math.min(start + PARTS, parts); part++) {
-            atomic.set(partKey(event, part), bytes.slice(part * MAX_VALUE, (part + 1) * MAX_VALUE), { expireIn });
-          }
-          return atomic;
-        });
-      }
-      return { event, parts };
-    },
-    async read(rows) {
-      const entries = rows.map(({ key, value }) => ({ number: Number(key.at(-1)), entry: value as Entry })); // see append
-      const keys = entries.flatMap(({ entry }) =>
-        "bytes" in entry ? [] : Array.from({ length: entry.parts }, (_, part) => partKey(entry.event, part))
-      );
-      const parts = (await getAll(kv, keys)).map(({ value }) => value as Uint8Array | null); // see put
-      return entries.map(({ number, entry }): LoggedEvent => {
-        const bytes = "bytes" in entry ? [entry.bytes] : parts.splice(0, entry.parts);
-        return { ...decode<NotificationEvent>(...bytes), number };
-      });
-    },
-  };
 }

@@ -1,6 +1,7 @@
 // The event log of the PostgreSQL adapter.
 
 import type { EventLog, EventPage, LoggedEvent, NotificationEvent } from "../../src/types.ts";
+import { withoutGap } from "./event_page.ts";
 import {
   checkName,
   createOpener,
@@ -143,7 +144,7 @@ export function createPostgresEventLog(
       },
       async read(key, after, limit) {
         const values = [JSON.stringify(key), after, Math.max(0, limit), maxEvents, cutoff()];
-        return toPage(await ask(sql.read, values));
+        return withoutGap(toPage(await ask(sql.read, values)), after, limit);
       },
       async heads(keys) {
         if (keys.length === 0) return [];
@@ -164,10 +165,6 @@ function toPage(rows: readonly unknown[]): EventPage {
   if (first === undefined) return { events: [], oldest: 1, head: 0 };
   const head = numberOf(first, "head");
   const events = rows.filter((row) => has(row, "number")).map(toEvent);
-  // Where clocks differ or somebody's limits changed, old events may have been freed from the middle. A reader must see
-  // that they are gone, so the page begins after them.
-  const start = events.findLastIndex(({ number }, n) => n > 0 && number !== (events[n - 1]?.number ?? 0) + 1);
-  if (start > 0) return { events: events.slice(start), oldest: events[start]?.number ?? 0, head };
   return { events, oldest: has(first, "oldest") ? numberOf(first, "oldest") : head + 1, head };
 }
 

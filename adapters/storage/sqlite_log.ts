@@ -19,7 +19,7 @@ const SWEEP_AFTER = 32;
 const SQL = {
   addEvent: "INSERT INTO fhir_ws_event (at, content) VALUES (?, ?) RETURNING id",
   raiseHeads: `INSERT INTO fhir_ws_log (key, head) SELECT value, 1 FROM json_each(?) WHERE true
-    ON CONFLICT (key) DO UPDATE SET head = head + 1`,
+    ON CONFLICT (key) DO UPDATE SET head = head + 1 RETURNING head`,
   addEntries: `INSERT INTO fhir_ws_entry (log, number, event)
     SELECT log.id, log.head, ? FROM json_each(?) AS given CROSS JOIN fhir_ws_log AS log ON log.key = given.value`,
   heads: `SELECT coalesce(log.head, 0) AS head
@@ -32,9 +32,10 @@ const SQL = {
     FROM fhir_ws_entry AS entry CROSS JOIN fhir_ws_event AS event ON event.id = entry.event
     WHERE entry.log = ? AND entry.number >= ? ORDER BY entry.number LIMIT ?`,
 
+  // Not one entry but all up to there: whoever keeps more than the last to write must find no gap.
   dropExcess: `DELETE FROM fhir_ws_entry WHERE (log, number) IN (
-    SELECT log.id, log.head - ? FROM json_each(?) AS given CROSS JOIN fhir_ws_log AS log ON log.key = given.value
-    ) RETURNING event`,
+    SELECT entry.log, entry.number FROM json_each(?) AS given CROSS JOIN fhir_ws_log AS log ON log.key = given.value
+    CROSS JOIN fhir_ws_entry AS entry ON entry.log = log.id AND entry.number <= log.head - ?) RETURNING event`,
   firstEvents: "SELECT id AS event, at FROM fhir_ws_event ORDER BY id LIMIT ?",
   dropOld: `DELETE FROM fhir_ws_entry WHERE (log, number) IN (
     SELECT log, number FROM fhir_ws_entry WHERE event IN (SELECT value FROM json_each(?)) LIMIT ?)`,
@@ -109,12 +110,13 @@ export function createSqliteEventLog(db: SqliteDatabase, options: SqliteEventLog
       const given = JSON.stringify(distinct);
       return transactions.write(() => {
         const id = numberOf(statements.addEvent.get(Math.floor(now()), content), "id");
-        statements.raiseHeads.run(given);
+        const raised = statements.raiseHeads.get(given);
         statements.addEntries.run(id, given);
-        dropUnused(statements.dropExcess.all(maxEvents, given));
+        dropUnused(statements.dropExcess.all(given, maxEvents));
         unswept += distinct.length;
         if (unswept >= SWEEP_AFTER) sweep();
-        return heads(keys);
+        // SQLite promises no order of what it returns, so only one is known to be whose.
+        return distinct.length === 1 ? keys.map(() => numberOf(raised, "head")) : heads(keys);
       });
     },
     read(key, after, limit) {

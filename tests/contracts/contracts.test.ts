@@ -297,6 +297,9 @@ describe("notificationBusContract", () =>
           message.type === "event" ? { type: "event", keys: message.keys, numbers: message.numbers } : message,
         ),
     })),
+    "knows no revocations": bus((memory) => ({
+      publish: (message) => message.type === "revoked" ? undefined : memory.publish(message),
+    })),
     "calls a function once that listens twice": () => {
       const listeners = new Set<(message: BusMessage) => void>();
       return {

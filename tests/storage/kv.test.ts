@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { deserialize, serialize } from "node:v8";
+import { assertNoGap, assertNoGapWhenLimitChanges } from "./gaps.ts";
 
 interface Connection extends KvDatabase {
   close(): void;
@@ -247,6 +248,27 @@ function testKv(open: Open): void {
       assertEquals(entries.map(({ key }) => key.at(-1)), [8, 9, 10, 11, 12]);
       const page = await createKvEventLog(kv, { maxEvents: 2 }).read("a", 0, 9);
       assertEquals([page.events.map(({ number }) => number), page.oldest, page.head], [[11, 12], 11, 12]);
+    }));
+
+  test("createKvEventLog leaves no gap when it keeps fewer events for a while, nor space in use", () =>
+    within(async (kv) => {
+      await assertNoGapWhenLimitChanges((maxEvents) => createKvEventLog(kv, { maxEvents }));
+      await createKvEventLog(kv, { maxEvents: 2 }).append(["a"], EVENT);
+      await createKvEventLog(kv, { maxEvents: 1 }).append(["b"], EVENT);
+      assertEquals((await Array.fromAsync(kv.list({ prefix: ["fhir-ws", "entry"] }))).length, 3);
+    }));
+
+  test("createKvEventLog shows events that are gone from the middle or the end as pruned, with all before them", () =>
+    within(async (kv) => {
+      const log = createKvEventLog(kv);
+      for (const _ of range(1, 9)) await log.append(["a"], EVENT);
+      const entries = await Array.fromAsync(kv.list({ prefix: ["fhir-ws", "entry"] }));
+      const gone = [3, 5, 9].map((n) => entries[n - 1]!.key as string[]); // as the log writes them
+      for (const key of gone.slice(0, 2)) await kv.atomic().delete(key).commit();
+      assertEquals((await log.read("a", 0, 9)).events.map(({ number }) => number), [6, 7, 8, 9]);
+      await assertNoGap(log, "a");
+      await kv.atomic().delete(gone[2]!).commit();
+      assertEquals(await log.read("a", 0, 9), { events: [], oldest: 10, head: 9 });
     }));
 
   test("createKvEventLog leaves nothing of a dropped key but its shard", () =>

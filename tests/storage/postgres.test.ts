@@ -10,6 +10,7 @@ import type { BindingGrant, EventLog, NotificationEvent, TokenStore } from "@fhi
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { after, before, describe, test } from "node:test";
 import { uniqueName } from "../several/engines.ts";
+import { assertNoGap, assertNoGapWhenLimitChanges } from "./gaps.ts";
 import { type Database, type Driver, drivers } from "./postgres_drivers.ts";
 
 const EVENT: NotificationEvent = { interaction: "create", focus: "Patient/p1" };
@@ -205,8 +206,13 @@ function testDriver({ name: driver, open, isPool }: Driver): void {
       await database.client.query(`DELETE FROM ${schema}.entry WHERE number IN (3, 5)`);
       const { events, oldest, head } = await log.read("a", 0, 100);
       assertEquals([events.map(({ number }) => number), oldest, head], [[6, 7, 8, 9], 6, 9]);
-      assertEquals((await log.read("a", 6, 2)).events.map(({ number }) => number), [7, 8]);
+      await assertNoGap(log, "a");
     }));
+
+  test("createPostgresEventLog leaves no gap when it keeps fewer events for a while", () =>
+    within((schema, client) =>
+      assertNoGapWhenLimitChanges((maxEvents) => createPostgresEventLog(client, { schema, maxEvents }))
+    ));
 
   test("within() of a log appends with the host's own transaction, or not at all", () =>
     withLog({}, async (log, schema) => {

@@ -9,6 +9,7 @@ import type { EventLog, NotificationEvent } from "@fhir-ws/binding";
 import { assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "@std/assert";
 import { after, before, describe, test } from "node:test";
 import { uniqueName } from "../several/engines.ts";
+import { assertNoGap, assertNoGapWhenLimitChanges } from "./gaps.ts";
 import { type Connection, libraries, type Library, send } from "./redis_clients.ts";
 
 const EVENT: NotificationEvent = { interaction: "create", focus: "Patient/p1" };
@@ -125,9 +126,12 @@ function testLibrary({ open }: Library): void {
       const { events, oldest, head } = await log.read("a", 0, 100);
       assertEquals([oldest, head], [6, 9]);
       assertEquals(events.map(({ number, focus }) => [number, focus]), range(6, 9).map((n) => [n, `Patient/p${n}`]));
-      assertEquals((await log.read("a", 6, 2)).events.map(({ number }) => number), [7, 8]);
+      await assertNoGap(log, "a");
       assertEquals(await log.append(["a"], EVENT), [10]);
     }));
+
+  test("createRedisEventLog leaves no gap when it keeps fewer events for a while", () =>
+    within((prefix) => assertNoGapWhenLimitChanges((maxEvents) => createRedisEventLog(client, { prefix, maxEvents }))));
 
   test("createRedisEventLog begins after the head when Redis has lost all events of a key", () =>
     withLog({}, async (log, prefix) => {

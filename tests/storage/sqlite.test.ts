@@ -11,6 +11,7 @@ import { after, describe, test } from "node:test";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Connection, type Driver, drivers } from "./drivers.ts";
+import { assertNoGapWhenLimitChanges } from "./gaps.ts";
 
 const BASE = "https://example.org/fhir";
 const ALICE = { id: "alice" };
@@ -110,6 +111,14 @@ function testDriver({ open }: Driver): void {
       assertEquals([count(db, "event"), count(db, "entry"), count(db, "log")], [2, 2, 1]);
       await log.drop("a");
       assertEquals([count(db, "event"), count(db, "entry"), count(db, "log")], [0, 0, 0]);
+    }));
+
+  test("createSqliteEventLog leaves no gap when it keeps fewer events for a while, nor space in use", () =>
+    within(async (db) => {
+      await assertNoGapWhenLimitChanges((maxEvents) => createSqliteEventLog(db, { maxEvents }));
+      await createSqliteEventLog(db, { maxEvents: 2 }).append(["a"], EVENT);
+      await createSqliteEventLog(db, { maxEvents: 1 }).append(["b"], EVENT);
+      assertEquals([count(db, "event"), count(db, "entry")], [3, 3]);
     }));
 
   test("createSqliteEventLog frees old events of keys that nobody writes to any more", () =>
