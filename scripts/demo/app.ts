@@ -23,6 +23,7 @@ import { createOAuth, type OAuth } from "./oauth.ts";
 import type { DemoOptions } from "./options.ts";
 import { notFound, Refusal, refusalResponse } from "./outcome.ts";
 import { createPage, type Page } from "./page.ts";
+import { answerRevocation, type RevocationParts } from "./revocation.ts";
 
 /** What `createDemo` wants to know. */
 export interface DemoSettings extends Omit<DemoOptions, "host" | "port" | "publicUrl"> {
@@ -73,7 +74,9 @@ export async function createDemo(settings: DemoSettings): Promise<Demo> {
   };
   const bases = new Map(VERSIONS.map((version) => [version as string, createBase(version, shared)]));
   const sockets = new Map([...bases.values()].map(({ socketPath, binder }) => [socketPath, binder]));
-  const route = createRouter({ bases, oauth, page: await createPage(origin), admit });
+  const notifiers = new Map([...bases.values()].map(({ base, notifier }) => [base, notifier]));
+  const revocation = { oauth, tokens: shared.tokens, notifiers, now };
+  const route = createRouter({ bases, oauth, revocation, page: await createPage(origin), admit });
 
   async function admit(request: Request): Promise<SocketAdmission> {
     const binder = sockets.get(new URL(request.url).pathname);
@@ -106,22 +109,25 @@ async function createSigner(
 
 type Route = (request: Request) => Promise<Response>;
 
-function createRouter({ bases, oauth, page, admit }: {
+function createRouter({ bases, oauth, revocation, page, admit }: {
   readonly bases: ReadonlyMap<string, Base>;
   readonly oauth: OAuth;
+  readonly revocation: RevocationParts;
   readonly page: Page;
   readonly admit: Demo["admit"];
 }): Route {
   return async (request) => {
     // Deno takes any Host header into the URL.
     const { pathname } = URL.parse(request.url) ?? malformed();
-    if (pathname === "/") return page.answer(request);
     if (pathname === "/oauth2/token") return await oauth.token(request);
+    if (pathname === "/oauth2/revoke") return await answerRevocation(request, revocation);
     if (pathname === "/auth/me") return await oauth.me(request);
     if (isSocketRequest(request)) return (await admit(request)).refused ?? upgradeRequired();
     const [, fhir, version = "", ...segments] = pathname.split("/");
     const base = fhir === "fhir" && segments.length > 0 ? bases.get(version) : undefined;
     if (base !== undefined) return await base.fetch(request, segments.map(decode));
+    const shown = await page.answer(request);
+    if (shown !== undefined) return shown;
     await oauth.requireUser(request);
     throw notFound();
   };

@@ -16,6 +16,7 @@ import {
   isSubscriptionEventsRequest,
   isSubscriptionStatusRequest,
   type NotificationBus,
+  type RevokingNotifier,
   type SocketBinder,
   type SocketBinderOptions,
   type SubscriptionEventsContext,
@@ -52,6 +53,9 @@ export interface SharedParts {
 
 /** A base and its sockets. */
 export interface Base {
+  /** The URL of the base, which its tokens name. */
+  readonly base: string;
+  readonly notifier: RevokingNotifier;
   /** Where the sockets arrive: `/ws/subscriptions-r4`. */
   readonly socketPath: string;
   readonly binder: SocketBinder;
@@ -95,6 +99,8 @@ export function createBase(fhirVersion: FhirVersion, shared: SharedParts): Base 
   const about = { version: fhirVersion, base, tokenUrl: `${origin}/oauth2/token`, since: new Date(now()) };
 
   return {
+    base,
+    notifier,
     socketPath,
     binder,
     async fetch(request, segments) {

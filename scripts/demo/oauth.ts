@@ -1,13 +1,12 @@
 // Just enough OAuth: the client_credentials grant (RFC 6749 §4.4), and who the Medplum client thinks it is.
 
 import type { AccessTokens } from "./access_token.ts";
-import { readText } from "./body.ts";
+import { oauthError, readForm } from "./form.ts";
 import { jsonResponse, methodNotAllowed, Refusal } from "./outcome.ts";
 import { checkSecret, findUser, type User } from "./users.ts";
 
 /** Seconds. */
 const LIFETIME = 3600;
-const MAX_FORM = 8192;
 
 /** The login of the demo. */
 export interface OAuth {
@@ -20,9 +19,6 @@ export interface OAuth {
   /** @throws {Refusal} 401 */
   requireUser(request: Request): Promise<User>;
 }
-
-/** RFC 6749 §5.2 */
-type OAuthError = "invalid_request" | "invalid_client" | "unsupported_grant_type";
 
 interface Credentials {
   readonly id: string;
@@ -44,7 +40,7 @@ export function createOAuth(tokens: AccessTokens): OAuth {
     requireUser,
     async token(request) {
       if (request.method !== "POST") throw methodNotAllowed("POST, OPTIONS");
-      const form = await readForm(request);
+      const form = await readForm(request, "grant_type");
       if (typeof form === "string") return oauthError("invalid_request", form);
       const credentials = readCredentials(request, form);
       if (typeof credentials === "string") return oauthError("invalid_request", credentials);
@@ -85,22 +81,6 @@ function describeLogin({ id, name }: User): Record<string, unknown> {
   };
 }
 
-/** RFC 6749 §3.2: no parameter more than once. What cannot be read comes back as a text that says why. */
-async function readForm(request: Request): Promise<URLSearchParams | string> {
-  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/x-www-form-urlencoded") return "The body must be a form";
-  let form: URLSearchParams;
-  try {
-    form = new URLSearchParams(await readText(request, MAX_FORM));
-  } catch (error) {
-    if (error instanceof Refusal) return error.message;
-    throw error;
-  }
-  const names = [...form.keys()];
-  if (new Set(names).size < names.length) return "A parameter is repeated";
-  return form.has("grant_type") ? form : "The grant_type is missing";
-}
-
 /** RFC 6749 §2.3.1: by Basic or in the form, not both. */
 function readCredentials(request: Request, form: URLSearchParams): Credentials | string {
   const authorization = request.headers.get("authorization");
@@ -126,14 +106,6 @@ function invalidClient(basic: boolean): Response {
     status: 401,
     ...(basic && { headers: { "www-authenticate": `Basic realm="demo"` } }),
   });
-}
-
-function oauthError(
-  error: OAuthError,
-  description: string,
-  options: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
-): Response {
-  return jsonResponse({ error, error_description: description }, { status: 400, type: "application/json", ...options });
 }
 
 function unauthorized(request: Request): never {

@@ -1,92 +1,114 @@
-// `GET /`: what is served here and how to try it.
+// `GET /`: a page to watch it all live. Its files are served as they are, the library's client without its types.
 
+import { readdir, readFile } from "node:fs/promises";
 import { methodNotAllowed } from "./outcome.ts";
+import { stripTypes } from "./strip_types.ts";
 
-/** The one page. */
+/** The page and what it loads. */
 export interface Page {
-  /** @throws {Refusal} 405 */
-  answer(request: Request): Response;
+  /**
+   * Answers `/`, `/page/…` and `/client/…`; `undefined` for what is not there.
+   *
+   * @throws {Refusal} 405
+   */
+  answer(request: Request): Promise<Response | undefined>;
 }
 
-const STYLE = `
-  :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
-  body { max-width: 46rem; margin: 0 auto; padding: 1.5rem 1rem }
-  h1, h2 { line-height: 1.2 }
-  pre { overflow-x: auto; padding: .75rem 1rem; border: 1px solid; border-radius: .4rem }
-  code { font-family: ui-monospace, monospace; font-size: .9em }
-`;
+interface Served {
+  readonly type: string;
+  readonly body: string;
+}
 
-/** Renders the page for the origin under which clients know the server. */
+const FOLDER = new URL("./web/", import.meta.url);
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css",
+  js: "text/javascript",
+  svg: "image/svg+xml",
+};
+
+/** Reads the page for a server that clients know by this origin. */
 export async function createPage(origin: string): Promise<Page> {
-  const html = render(escapeHtml(origin), escapeHtml(origin.replace(/^http/, "ws")));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(STYLE));
-  const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  const headers = {
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy":
-      `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-  };
+  const files = await readFiles();
+  const html = { type: "text/html", body: await readFile(new URL("index.html", FOLDER), "utf8") };
+  const scripts = await hashImportMap(html.body);
+  let client: Promise<ReadonlyMap<string, Served>> | undefined;
+
+  async function find(path: string): Promise<Served | undefined> {
+    if (path === "/") return html;
+    const [, folder, name = "", ...more] = path.split("/");
+    if (more.length > 0) return undefined;
+    if (folder === "page") return files.get(name);
+    // At the first request, because Node warns of taking types away.
+    return folder === "client" ? (await (client ??= readClient())).get(nameOf(name)) : undefined;
+  }
+
   return {
-    answer(request) {
+    async answer(request) {
+      const { pathname, host } = new URL(request.url);
+      const found = await find(pathname);
+      if (found === undefined) return undefined;
       if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed("GET, HEAD, OPTIONS");
-      return new Response(html, { headers });
+      const headers = {
+        "content-type": `${found.type}; charset=utf-8`,
+        "content-security-policy": policy(scripts, [host, new URL(origin).host]),
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+      };
+      return new Response(found.body, { headers });
     },
   };
 }
 
-function render(origin: string, sockets: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Demo of @fhir-ws/binding</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>FHIR Subscriptions over WebSocket</h1>
-<p>This server shows the operation <code>Subscription/$get-ws-binding-token</code> and the sockets that its tokens open.
-Its two users and their secrets are public: keep real data out of it.</p>
-
-<h2>What is served</h2>
-<ul>
-<li>FHIR at <code>${origin}/fhir/R4</code>, <code>/fhir/R4B</code> and <code>/fhir/R5</code>: <code>metadata</code>;
-create, read, update and delete of any resource type, as JSON; the operation, by GET and POST, for one Subscription or
-several. A resource is seen by nobody but its creator.</li>
-<li>Sockets at <code>${sockets}/ws/subscriptions-r4</code>, <code>-r4b</code> and <code>-r5</code>.</li>
-<li>Access tokens at <code>${origin}/oauth2/token</code>, grant <code>client_credentials</code>, for
-<code>alice</code> (<code>alice-secret</code>) and <code>bob</code> (<code>bob-secret</code>).</li>
-</ul>
-
-<h2>Try it</h2>
-<p>Sign in:</p>
-<pre><code>TOKEN=$(curl -s ${origin}/oauth2/token \\
-  -d grant_type=client_credentials -d client_id=alice -d client_secret=alice-secret \\
-  | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')</code></pre>
-<p>Subscribe to every change of a Patient:</p>
-<pre><code>curl -s -X PUT ${origin}/fhir/R4/Subscription/s1 \\
-  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/fhir+json' -d '{
-  "resourceType": "Subscription", "id": "s1", "status": "requested", "reason": "a try",
-  "criteria": "http://example.org/SubscriptionTopic/Patient", "channel": { "type": "websocket" } }'</code></pre>
-<p>Ask for a binding token:</p>
-<pre><code>curl -s "${origin}/fhir/R4/Subscription/s1/\\$get-ws-binding-token" \\
-  -H "Authorization: Bearer $TOKEN"</code></pre>
-<p>Connect with any WebSocket client and send <code>bind-with-token</code>, a space and that token. The handshake comes
-back, and then one notification for each change, such as:</p>
-<pre><code>curl -s ${origin}/fhir/R4/Patient -H "Authorization: Bearer $TOKEN" \\
-  -H 'Content-Type: application/fhir+json' -d '{ "resourceType": "Patient", "active": true }'</code></pre>
-<p>In R4 and R4B <code>criteria</code> may also be a search such as <code>Patient?active=true</code>, which compares
-top-level elements with their text; in R5 the topic is in <code>topic</code>, the channel in
-<code>channelType</code>.</p>
-</body>
-</html>
-`;
+/**
+ * Nothing but what this server serves, and its sockets: they are where the request came to, or where the server says
+ * that it is. Not every browser takes `'self'` for those as well.
+ */
+function policy(scripts: string, hosts: readonly string[]): string {
+  // A Host header is the client's, and could hold a semicolon.
+  const known = [...new Set(hosts)].filter((host) => /^[a-z0-9.:[\]-]+$/i.test(host));
+  return [
+    "default-src 'none'",
+    `script-src 'self' ${scripts}`,
+    "style-src 'self'",
+    "img-src 'self'",
+    ["connect-src 'self'", ...known.flatMap((host) => [`ws://${host}`, `wss://${host}`])].join(" "),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+/** An import map stands in the page itself, and is a script to the policy. */
+async function hashImportMap(html: string): Promise<string> {
+  const [, text = ""] = /<script type="importmap">([^]*?)<\/script>/.exec(html) ?? [];
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return `'sha256-${btoa(String.fromCharCode(...new Uint8Array(digest)))}'`;
+}
+
+async function readFiles(): Promise<ReadonlyMap<string, Served>> {
+  const names = (await readdir(FOLDER)).filter((name) => TYPES[name.replace(/.*\./, "")] !== undefined);
+  return new Map(
+    await Promise.all(names.map(async (name) => {
+      const type = TYPES[name.replace(/.*\./, "")] ?? "";
+      return [name, { type, body: await readFile(new URL(name, FOLDER), "utf8") }] as const;
+    })),
+  );
+}
+
+/** The modules of `@fhir-ws/binding/client` by their names without an ending: TypeScript here, JavaScript from npm. */
+async function readClient(): Promise<ReadonlyMap<string, Served>> {
+  const folder = new URL(".", import.meta.resolve("@fhir-ws/binding/client"));
+  const names = (await readdir(folder)).filter((name) => /(?<!\.d)\.[jt]s$/.test(name));
+  return new Map(
+    await Promise.all(names.map(async (name) => {
+      const source = await readFile(new URL(name, folder), "utf8");
+      const body = name.endsWith(".ts") ? stripTypes(source) : source;
+      return [nameOf(name), { type: "text/javascript", body }] as const;
+    })),
+  );
+}
+
+function nameOf(file: string): string {
+  return file.replace(/\.[jt]s$/, "");
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { describe, it } from "node:test";
 import { ORIGIN, post, withDemo } from "./running.ts";
 import { upgradeRequest } from "./sockets.ts";
@@ -6,39 +6,88 @@ import { upgradeRequest } from "./sockets.ts";
 const PAGE_ORIGIN = "https://app.example.org";
 
 describe("GET /", () => {
-  it("is a page that loads nothing and runs nothing", () =>
+  it("is a page that runs nothing but what this server serves", () =>
     withDemo(async ({ send }) => {
       const { status, headers, text } = await send({ path: "/" });
       assertEquals(status, 200);
       assertEquals(headers.get("content-type"), "text/html; charset=utf-8");
+      assertEquals(headers.get("x-content-type-options"), "nosniff");
       const policy = headers.get("content-security-policy") ?? "";
-      assertMatch(policy, /^default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='/);
+      assertMatch(policy, /^default-src 'none'; script-src 'self' 'sha256-[A-Za-z0-9+/]{43}='; style-src 'self';/);
       assertFalse(policy.includes("unsafe"));
-      assertFalse(/<script|\son[a-z]+=|javascript:/i.test(text));
+      assertFalse(/<style|\s(?:on[a-z]+|style)=|javascript:|https?:\/\//i.test(text));
       for (const path of ["/fhir/R4", "/oauth2/token", "/ws/subscriptions-r4"]) assertStringIncludes(text, path);
-      assertStringIncludes(text, ORIGIN);
     }));
 
-  it("names the style by its digest", () =>
+  it("names the import map by its digest", () =>
     withDemo(async ({ send }) => {
       const { headers, text } = await send({ path: "/" });
-      const style = text.match(/<style>([^]*)<\/style>/)?.[1] ?? "";
-      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style));
+      const map = text.match(/<script type="importmap">([^]*?)<\/script>/)?.[1] ?? "";
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(map));
       const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
       assertStringIncludes(headers.get("content-security-policy") ?? "", `'sha256-${hash}'`);
     }));
 
-  it("escapes the origin that it was given", () =>
+  it("lets the page reach the sockets where it was asked for and where the server says it is", () =>
     withDemo(async ({ send }) => {
-      const { text } = await send({ path: "/" });
-      assertFalse(text.includes("<img"));
-    }, { origin: "http://127.0.0.1/<img>" }));
+      const policyAt = async (origin: string): Promise<string> =>
+        (await send({ path: "/", origin })).headers.get("content-security-policy") ?? "";
+      const both = "ws://localhost:9 wss://localhost:9 ws://demo.example.org wss://demo.example.org;";
+      assertStringIncludes(await policyAt("http://localhost:9"), `connect-src 'self' ${both}`);
+      assertFalse((await policyAt("http://a;b")).includes("a;b"));
+    }, { origin: "https://demo.example.org" }));
 
   it("answers HEAD without the page, and no other method", () =>
     withDemo(async ({ send }) => {
       const head = await send({ path: "/", method: "HEAD" });
       assertEquals([head.status, head.text], [200, ""]);
       assertEquals((await send({ path: "/", method: "POST" })).status, 405);
+      assertEquals((await send({ path: "/page/main.js", method: "DELETE" })).status, 405);
+    }));
+
+  it("serves each file that the page names, with its type", () =>
+    withDemo(async ({ send }) => {
+      const { text } = await send({ path: "/" });
+      const named = Array.from(text.matchAll(/(?:src|href)="(page\/[^"]+)"/g), ([, path]) => `/${path}`);
+      assertEquals([...new Set(named)].toSorted(), [
+        "/page/controls.css",
+        "/page/icon.svg",
+        "/page/main.js",
+        "/page/page.css",
+        "/page/watch.css",
+      ]);
+      const types = { svg: "image/svg+xml", js: "text/javascript", css: "text/css" };
+      for (const [ending, type] of Object.entries(types)) {
+        const path = named.find((one) => one.endsWith(`.${ending}`)) ?? "";
+        const { status, headers } = await send({ path });
+        assertEquals([status, headers.get("content-type")], [200, `${type}; charset=utf-8`]);
+      }
+    }));
+
+  it("serves the client of the library as JavaScript, and every module that it imports", () =>
+    withDemo(async ({ send }) => {
+      const waiting = ["/client/mod.js"];
+      const seen = new Set(waiting);
+      for (const path of waiting) {
+        const { status, headers, text } = await send({ path });
+        assertEquals([status, headers.get("content-type")], [200, "text/javascript; charset=utf-8"], path);
+        assertFalse(/^(?:export )?(?:interface|type) /m.test(text), path);
+        for (const [, imported = ""] of text.matchAll(/^(?:import|export)[^;]*? from "([^"]+)";/gm)) {
+          const { pathname } = new URL(imported, ORIGIN + path);
+          if (!seen.has(pathname)) waiting.push(pathname);
+          seen.add(pathname);
+        }
+      }
+      assertLess(5, seen.size);
+    }));
+
+  it("serves nothing else to strangers", () =>
+    withDemo(async ({ send }) => {
+      const paths = ["/page/types.ts", "/page/index.html", "/page/", "/page/../page.ts", "/page/%2e%2e%2fapp.ts"];
+      for (const path of [...paths, "/client/", "/client/nothing.js", "/client/x/mod.js", "/nothing"]) {
+        assertEquals((await send({ path })).status, 401, path);
+        assertEquals((await send({ path, user: "alice" })).status, 404, path);
+      }
     }));
 });
 

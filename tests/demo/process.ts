@@ -5,6 +5,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { assert } from "@std/assert";
+import { produced } from "../tools/produced.ts";
 import { credentials, type JsonObject, object } from "./running.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -96,6 +97,7 @@ export async function send(
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/fhir+json" };
   const response = await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const text = await response.text();
+  produced(text);
   return { status: response.status, json: text === "" ? {} : object(JSON.parse(text)) };
 }
 
@@ -114,6 +116,7 @@ export async function connectTo(url: string): Promise<Client> {
   let arrived = (): void => {};
   socket.addEventListener("message", ({ data }) => {
     assert(typeof data === "string");
+    produced(data);
     frames.push(data);
     arrived();
   });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
+import { produced } from "../tools/produced.ts";
 import { createDemo, type Demo, type DemoSettings } from "../../scripts/demo/app.ts";
 
 export const ORIGIN = "http://127.0.0.1:8103";
@@ -131,6 +132,7 @@ export async function post(
 
 async function read(response: Response): Promise<Answer> {
   const text = await response.text();
+  produced(text);
   const json: unknown = text.startsWith("{") ? JSON.parse(text) : {};
   assert(typeof json === "object" && json !== null);
   return { status: response.status, headers: response.headers, text, json: json as JsonObject };

@@ -1,6 +1,7 @@
 // A socket of a demo in this process, without a network.
 
 import { assert } from "@std/assert";
+import { produced } from "../tools/produced.ts";
 import { type JsonObject, object, ORIGIN, type Running } from "./running.ts";
 
 /** A client's end of a socket. */
@@ -25,6 +26,7 @@ export async function connect({ demo }: Running, version: string, query = ""): P
   const closed = Promise.withResolvers<number>();
   const session = admission.open({
     send: (text) => {
+      produced(text);
       const taker = wanted.shift();
       if (taker === undefined) waiting.push(text);
       else taker(text);

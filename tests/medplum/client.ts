@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { hurry, layWire, recordFrames } from "./environment.ts";
+import { hurry, layWire, recordFrames, recordingFetch } from "./environment.ts";
 import type { Emitter, MedplumModule, Seen } from "./medplum.ts";
 
 const [, , module = "", origin = ""] = process.argv;
@@ -18,7 +18,7 @@ hurry();
 const frames = recordFrames();
 
 const { MedplumClient }: MedplumModule = await import(module);
-const medplum = new MedplumClient({ baseUrl: `${wire.origin}/`, fetch, accessToken });
+const medplum = new MedplumClient({ baseUrl: `${wire.origin}/`, fetch: recordingFetch, accessToken });
 await medplum.getProfileAsync();
 const criteria = "Communication?status=completed";
 const seen: Seen = { connects: [], messages: [], errors: [], heartbeats: 0, disconnects: 0, steps: {}, frames };
@@ -46,6 +46,7 @@ await until("heard a heartbeat", () => seen.heartbeats > 0);
 if (process.argv[4] === "refreshes") await until("refreshed", () => seen.connects.length > 1);
 const connects = seen.connects.length;
 seen.steps.framesBeforeCut = frames.length;
+seen.steps.errorsBeforeCut = seen.errors.length;
 wire.cut();
 await until("reconnected", () => seen.connects.length > connects);
 const messages = seen.messages.length;

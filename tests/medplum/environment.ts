@@ -2,6 +2,7 @@
 
 import { connect, createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import { produced, producedBy } from "../tools/produced.ts";
 
 /** How many times as fast the clock of this process runs: the client looks at its tokens once a minute. */
 const SPEED = 20;
@@ -61,12 +62,21 @@ export interface SentFrame {
   readonly token?: string;
 }
 
-/** Writes down what the client sends, but its pings. To be called before the client is loaded. */
+/** The one of the runtime, whose answers are kept. */
+export async function recordingFetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  return await producedBy(await fetch(input, init));
+}
+
+/** Writes down what the client sends, but its pings, and keeps what it hears. To be called before the client is loaded. */
 export function recordFrames(): SentFrame[] {
   const frames: SentFrame[] = [];
   let sockets = 0;
   globalThis.WebSocket = class extends WebSocket {
     readonly #number = sockets++;
+    constructor(url: string | URL) {
+      super(url);
+      this.addEventListener("message", ({ data }) => produced(data));
+    }
     override send(frame: string): void {
       const { type, payload } = JSON.parse(frame);
       if (type !== "ping") frames.push({ socket: this.#number, type, ...payload });

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { hurry, recordFrames } from "./environment.ts";
+import { hurry, recordFrames, recordingFetch } from "./environment.ts";
 import type { HookModules, HookSeen } from "./medplum.ts";
 
 const [, , folder = "", origin = ""] = process.argv;
@@ -44,7 +44,7 @@ function Watcher(): null {
   return null;
 }
 
-const medplum = new MedplumClient({ baseUrl: `${origin}/`, fetch });
+const medplum = new MedplumClient({ baseUrl: `${origin}/`, fetch: recordingFetch });
 await medplum.setActiveLogin({ accessToken, project, profile });
 const root = createRoot(window.document.getElementById("root"));
 root.render(createElement(MedplumProvider, { medplum }, createElement(Watcher)));

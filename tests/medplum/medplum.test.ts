@@ -57,13 +57,14 @@ describe(skip ? `the demo: ${skip}` : "the demo", { skip }, () => {
       withProcess(DEMO, async (origin) => {
         const module = pathToFileURL(join(packages(), folder, "dist", "esm", "index.mjs")).href;
         const seen = await run<Seen>("client.ts", module, origin, refreshes ? "refreshes" : "does not refresh");
-        const { connects, messages, frames, steps: { framesBeforeCut, framesBeforeEnd } } = seen;
+        const { connects, messages, frames, steps: { framesBeforeCut, framesBeforeEnd, errorsBeforeCut } } = seen;
 
         assertEquals(messages.map((message) => [message?.resourceType, message?.note]), [
           ["Communication", [{ text: "first" }]],
           ["Communication", [{ text: "second" }]],
         ]);
         assert(seen.heartbeats > 0 && seen.disconnects === 1);
+        assertEquals(seen.errors.slice(0, errorsBeforeCut), []);
 
         const binds = frames.slice(0, framesBeforeCut);
         assert(binds.every(({ socket, type }) => socket === 0 && type === "bind-with-token"));

@@ -46,8 +46,8 @@ export interface Seen {
   readonly errors: string[];
   heartbeats: number;
   disconnects: number;
-  /** How many frames it had sent at some moments. */
-  readonly steps: { framesBeforeCut?: number; framesBeforeEnd?: number };
+  /** How many frames it had sent, and how many errors it had told of, at some moments. */
+  readonly steps: { framesBeforeCut?: number; framesBeforeEnd?: number; errorsBeforeCut?: number };
   readonly frames: readonly SentFrame[];
 }
 
