@@ -11,12 +11,16 @@ const MAX_REASON_BYTES = 123; // RFC 6455 section 5.5: 125 bytes of a control fr
 /** The codes that this library closes with; a runtime throws at some others. */
 const CLOSE_CODES: readonly number[] = [1000, 1001, 1003, 1008, 1009, 1011, 1013];
 
-/** The binder's word on an upgrade; a binder that fails refuses with a bare 500. */
+/**
+ * The binder's word on an upgrade; a binder that fails refuses with a bare 500. Some runtimes make the URL of whatever
+ * the `Host` header says: one that is none is the client's fault, and nothing that a binder could read.
+ */
 export async function askBinder(
   binder: Pick<SocketBinder, "admit">,
   request: Request,
   onError: ErrorReporter,
 ): Promise<SocketAdmission> {
+  if (!URL.canParse(request.url)) return { refused: new Response(null, { status: 400 }) };
   try {
     return await binder.admit(request);
   } catch (cause) {

@@ -1,7 +1,7 @@
 // The frames of a server: https://hl7.org/fhir/uv/subscriptions-backport/notifications.html
 
 import type { FhirResource } from "../types.ts";
-import { get, idOf, issuesOf, list, parse, text, values } from "./json.ts";
+import { get, idOf, issuesOf, list, parse, plain, text, values } from "./json.ts";
 import type { ReceivedEvent, ReceivedIssue } from "./types.ts";
 
 /** What a notification says of one Subscription. */
@@ -76,5 +76,5 @@ function first(status: unknown, name: string): unknown {
 
 /** R5's integer64 is a string in JSON, and many write a number. */
 function readCount(value: unknown): number | undefined {
-  return /^\d{1,15}$/.test(String(value)) ? Number(value) : undefined;
+  return /^\d{1,15}$/.test(plain(value)) ? Number(value) : undefined;
 }

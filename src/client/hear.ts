@@ -3,6 +3,7 @@
 import type { Bind } from "./bind.ts";
 import { failure, type SubscribeError } from "./errors.ts";
 import { readFrame, type Status } from "./frame.ts";
+import { get, plain } from "./json.ts";
 import type { Client } from "./settings.ts";
 import type { Connection } from "./socket.ts";
 import { type Gap, missingUpTo, take, type Tally } from "./tally.ts";
@@ -91,7 +92,7 @@ function hearEvents({ hearer, id, tally, status, bundle }: Heard): void {
 
 /** The time at which a Bundle was made, for clients that may not read the `Date` of an answer. */
 function readClock(bundle: object): number | undefined {
-  const time = "timestamp" in bundle ? Date.parse(String(bundle.timestamp)) : NaN;
+  const time = Date.parse(plain(get(bundle, "timestamp")));
   return Number.isNaN(time) ? undefined : time - Date.now();
 }
 

@@ -19,6 +19,11 @@ export function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** A string or number as text, empty for anything else: there are objects that nothing can make a text of. */
+export function plain(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
 /** `undefined` where it is no JSON: what the parser says would quote it, secrets included. */
 export function parse(json: unknown): unknown {
   try {

@@ -1,7 +1,7 @@
 // Asking for a binding token: https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-get-ws-binding-token.html
 
 import { failure, type SubscribeErrorCode } from "./errors.ts";
-import { get, idOf, issuesOf, list, parse, text, values } from "./json.ts";
+import { get, idOf, issuesOf, list, parse, plain, text, values } from "./json.ts";
 import type { Client } from "./settings.ts";
 import { firstOf } from "./timing.ts";
 
@@ -105,7 +105,7 @@ function malformed(why: string): never {
 /** Older servers do not know `id` and give a token for nothing; drafts wrote one list with commas. */
 function checkCovered(parameters: unknown, ids: readonly string[]): void {
   const written = [...values(parameters, "subscription"), ...values(parameters, "subscriptions")];
-  const covered = written.flatMap((one) => String(get(one, "reference") ?? one).split(",").map(idOf));
+  const covered = written.flatMap((one) => plain(get(one, "reference") ?? one).split(",").map(idOf));
   if (written.length > 0 && !ids.every((id) => covered.includes(id))) {
     throw failure("rejected", "the token does not cover each Subscription");
   }
@@ -115,7 +115,7 @@ function checkCovered(parameters: unknown, ids: readonly string[]): void {
 async function advertisedUrl(client: Client): Promise<string> {
   const { json } = await call(client, "/metadata");
   const extensions = list(get(json, "rest")).flatMap((rest) => list(get(rest, "extension")));
-  const found = extensions.find((one) => String(get(one, "url")).endsWith("/capabilitystatement-websocket"));
+  const found = extensions.find((one) => plain(get(one, "url")).endsWith("/capabilitystatement-websocket"));
   return text(get(found, "valueUri")) ?? malformed("there is no websocket-url");
 }
 

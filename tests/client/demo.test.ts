@@ -11,6 +11,7 @@ import {
 import { describe, it } from "node:test";
 import { login, send, withProcess } from "../demo/process.ts";
 import { subscription } from "../demo/running.ts";
+import { produced, producedBy } from "../tools/produced.ts";
 
 /** A client of the demo whose sockets and requests can be held up. */
 interface Visitor {
@@ -56,12 +57,13 @@ async function visit(
     fetch: async (request) => {
       await hold.gate;
       request.headers.set("authorization", `Bearer ${token}`);
-      return await fetch(request);
+      return await producedBy(await fetch(request));
     },
     WebSocket: class extends WebSocket {
       constructor(url: string) {
         super(url);
         sockets.push(this);
+        super.addEventListener("message", ({ data }) => produced(data));
       }
       override addEventListener(type: string, listener: (event: SocketEvent) => void): void {
         super.addEventListener(type, listener as EventListener); // the Web's events have these members

@@ -45,6 +45,12 @@ const FINAL: readonly Final[] = [
   { name: "no token", code: "malformed", requests: 1, answer: () => parameter({ name: "token" }, {}) },
   { name: "no websocket-url", code: "malformed", requests: 2, answer: () => parameter(TOKEN) },
   {
+    name: "a covered Subscription that is no text, and at the instance no websocket-url",
+    code: "malformed",
+    requests: 3,
+    answer: () => parameter(TOKEN, { name: "subscription", valueReference: WORDLESS }),
+  },
+  {
     name: "a websocket-url that is none",
     code: "malformed",
     requests: 1,
@@ -57,6 +63,9 @@ const FINAL: readonly Final[] = [
     answer: () => json(parameters({ url: "ws://example.org/ws" })),
   },
 ];
+
+/** Cannot be made a text of: neither is a function. */
+const WORDLESS = { toString: 1, valueOf: null };
 
 const SILENT: StubServer = { answer: () => json(parameters()), hear: () => {} };
 
@@ -209,6 +218,33 @@ describe("subscribe", () => {
     await client.until(() => client.all("bound").length === 2);
     client.close();
     assertEquals(client.all("retry").map(({ error }) => error.code), ["closed", "malformed"]);
+  });
+
+  it("takes values that cannot be made a text for none", async () => {
+    const told = (type: string, members: object): object => ({
+      resourceType: "Bundle",
+      timestamp: WORDLESS,
+      entry: [{ resource: { resourceType: "SubscriptionStatus", type, ...members } }],
+    });
+    const thrown: unknown[] = [];
+    const client = watch({
+      ...SILENT,
+      hear: (socket) => {
+        try {
+          socket.tell(told("handshake", { eventsSinceSubscriptionStart: WORDLESS }));
+          socket.tell(told("heartbeat", { eventsSinceSubscriptionStart: [WORDLESS] }));
+          socket.tell(told("event-notification", { notificationEvent: [{ eventNumber: WORDLESS, focus: WORDLESS }] }));
+          socket.tell(told("event-notification", { subscription: WORDLESS }));
+        } catch (error) {
+          thrown.push(error); // from a listener of the socket, where nobody would catch it
+        }
+      },
+    });
+    await client.until(() => client.notifications.length > 0 || thrown.length > 0);
+    client.close();
+    assertEquals(thrown, []);
+    assertEquals(client.all("bound").map(({ head }) => head), [undefined]);
+    assertEquals(client.numbers(), [undefined, undefined]);
   });
 
   it("throws for what the programmer wrote wrong", () => {

@@ -1,4 +1,5 @@
 import { WebSocket as NpmWebSocket } from "ws";
+import { produced } from "../tools/produced.ts";
 
 /** A WebSocket client that can be awaited. */
 export interface Client {
@@ -24,6 +25,7 @@ export function connectClient(url: URL, Kind: ClientKind = WebSocket): Client {
   const messages: unknown[] = [];
   const waiting: ((message: unknown) => void)[] = [];
   socket.addEventListener("message", ({ data }) => {
+    produced(data);
     const first = waiting.shift();
     if (first === undefined) messages.push(data);
     else first(data);

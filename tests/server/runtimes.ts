@@ -56,8 +56,10 @@ export async function startServer(name: RuntimeName): Promise<ServerProcess> {
     stderr: () => stderr,
     stop: async () => {
       if (child.exitCode !== null) return child.exitCode;
-      child.kill("SIGKILL");
+      child.stdin.end(); // it ends by itself then, and can tell what it has run
+      const patience = setTimeout(() => child.kill("SIGKILL"), 2000);
       await exited;
+      clearTimeout(patience);
       return undefined;
     },
   };

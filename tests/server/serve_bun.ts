@@ -19,8 +19,10 @@ const sockets = createBunSockets(binder, { onError });
 const { port } = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
-  fetch: (request, server) =>
-    new URL(request.url).pathname.startsWith("/ws/") ? sockets.upgrade(request, server) : handle(request),
+  fetch: (request, server) => {
+    const { pathname = "/ws/" } = URL.parse(request.url) ?? {}; // which may be none: the adapter's to answer
+    return pathname.startsWith("/ws/") ? sockets.upgrade(request, server) : handle(request);
+  },
   websocket: sockets.websocket,
 });
 console.log(`Listening on http://127.0.0.1:${port}`);

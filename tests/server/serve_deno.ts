@@ -9,7 +9,7 @@ const sockets = createDenoSockets(binder, { closeTimeout: 1, onError });
 const impatient = createDenoSockets(binder, { idleTimeout: 1, onError });
 
 function answer(request: Request): Promise<Response> {
-  const { pathname } = new URL(request.url);
+  const { pathname = "/ws/" } = URL.parse(request.url) ?? {}; // which may be none: the adapter's to answer
   if (pathname === "/ws/idle") return impatient.upgrade(request);
   return pathname.startsWith("/ws/") ? sockets.upgrade(request) : handle(request);
 }
