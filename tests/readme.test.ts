@@ -13,6 +13,7 @@ import pg from "pg";
 import { type DemoProcess, start } from "./demo/process.ts";
 import { postgresEngine, uniqueName } from "./several/engines.ts";
 import { Follower } from "./several/follower.ts";
+import { produced, producedBy } from "./tools/produced.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const README = await readFile(new URL("README.md", ROOT), "utf8");
@@ -38,6 +39,7 @@ async function* frames(url: string, first: string): AsyncGenerator<string> {
   let wake = () => {};
   socket.onopen = () => socket.send(first);
   socket.onmessage = ({ data }) => {
+    produced(data);
     waiting.push(String(data));
     wake();
   };
@@ -89,7 +91,7 @@ describe("README", () => {
     try {
       await said(server, "Listening");
       const path = `http://127.0.0.1:${port}/fhir/R5/Subscription/s1/$get-ws-binding-token`;
-      const { parameter }: Answer = await (await fetch(path)).json();
+      const { parameter }: Answer = await (await producedBy(await fetch(path))).json();
       const token = parameter[0]?.valueString ?? "";
       const url = parameter.at(-1)?.valueUrl ?? "";
       const [handshake = "", event = ""] = await firstFrames(url, `bind-with-token ${token}`, 2);
@@ -167,7 +169,7 @@ function withOutbox(program: string): string {
 
 async function askForToken({ port }: Machine): Promise<string> {
   const path = "fhir/R5/Subscription/s1/$get-ws-binding-token";
-  const { parameter }: Answer = await (await fetch(`http://127.0.0.1:${port}/${path}`)).json();
+  const { parameter }: Answer = await (await producedBy(await fetch(`http://127.0.0.1:${port}/${path}`))).json();
   return parameter[0]?.valueString ?? "";
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { readJunit, type TestCase } from "./junit.ts";
 import type { Runtime, RuntimeName } from "./runtimes.ts";
+import { judgeTold, overhear } from "./told.ts";
 
 /** What a run of files told. */
 export interface SuiteResult {
@@ -43,8 +44,11 @@ const ARGUMENTS: { readonly [name in RuntimeName]: Arguments } = {
   ],
 };
 
-/** Where tests find the executables of other runtimes: `TEST_DENO`, `TEST_NODE`, `TEST_BUN`. */
-export type Executables = Readonly<Record<string, string>>;
+/**
+ * What tests are told: where they find the executables of other runtimes (`TEST_DENO`, `TEST_NODE`, `TEST_BUN`), and
+ * where they put what the library says (`TEST_PRODUCED`).
+ */
+export type Environment = Readonly<Record<string, string>>;
 
 /** Runs test files, given relative to `root`, and checks that there was a test in each. */
 export async function runTests(
@@ -52,12 +56,12 @@ export async function runTests(
   root: string,
   files: readonly string[],
   filter: string | undefined,
-  executables: Executables,
+  environment: Environment,
 ): Promise<SuiteResult> {
   const { cases, problems, seen } = await runReported(
     runtime,
     root,
-    executables,
+    environment,
     (report) => [...ARGUMENTS[runtime.name]({ report, filter }), ...files.map((file) => `./${file}`)],
   );
   if (filter !== undefined) return { cases: cases.filter(({ name }) => name.includes(filter)), problems };
@@ -81,7 +85,7 @@ export async function runDocumentation(runtime: Runtime, root: string, files: re
 async function runReported(
   runtime: Runtime,
   root: string,
-  env: Executables,
+  env: Environment,
   makeArgs: (report: string) => readonly string[],
 ): Promise<SuiteResult & { readonly seen: ReadonlySet<string> }> {
   const folder = await mkdtemp(join(tmpdir(), "fhir-ws-report-"));
@@ -94,12 +98,22 @@ async function runReported(
       cwd: root,
       env: { ...QUIET, ...env },
       stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
       signal,
     });
-    const { code } = await command.spawn().status;
-    const { cases, files } = readJunit(await readFile(report, "utf8").catch(() => "")); // none was written: nothing ran
+    const { stdout, stderr, status } = command.spawn();
+    const told = await Promise.all([
+      overhear(stdout, Deno.stdout.writable, signal),
+      overhear(stderr, Deno.stderr.writable, signal),
+    ]);
+    const { code } = await status;
+    const written = await readFile(report, "utf8").catch(() => ""); // none was written: nothing ran
+    const { cases, files } = readJunit(written);
     const seen = new Set(Array.from(files, (file) => relative(root, resolve(root, file))));
-    return { cases, seen, problems: signal.aborted ? ["did not end in time"] : exitProblems(code, cases) };
+    const problems = signal.aborted ? ["did not end in time"] : exitProblems(code, cases);
+    const judged = cases.length === 0 ? [] : [judgeTold([...told, written].join("\n"))];
+    return { cases: [...cases, ...judged], seen, problems };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

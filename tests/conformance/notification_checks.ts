@@ -4,13 +4,24 @@
 import { assert, assertEquals, assertExists, assertFalse } from "@std/assert";
 import { items, type JsonObject, member, text } from "./json.ts";
 
+const TYPES = ["handshake", "heartbeat", "event-notification", "query-event"] as const;
+
 /** What a client knows of its Subscription when a notification comes. */
 export interface Expected {
   readonly id: string;
-  readonly type: "handshake" | "heartbeat" | "event-notification" | "query-event";
+  readonly type: typeof TYPES[number];
   readonly level: "empty" | "id-only" | "full-resource";
   /** Whether the Subscription asks for heartbeats. */
   readonly heartbeats: boolean;
+  /** Whether it is to a search, which has no topic to tell of. */
+  readonly search?: boolean;
+}
+
+/** Sees that there is such a type. */
+export function typeOf(code: unknown): Expected["type"] {
+  const type = TYPES.find((one) => one === code);
+  assertExists(type, `5: the type "${code}"`);
+  return type;
 }
 
 /** Sees that a notification would pass. */
@@ -33,12 +44,17 @@ export function assertNotification(frame: string, expected: Expected): void {
   const reference = text(member(one(parameters, "subscription"), "valueReference").reference);
   assertEquals(reference.split("/").at(-1), expected.id, "10: the Subscription");
   const events = parameters.filter(({ name }) => name === "notification-event").map(({ part }) => items(part));
-  if (expected.type === "event-notification") LEVELS[expected.level](events, others, parameters);
+  if (expected.type === "event-notification") LEVELS[expected.level](events, others, parameters, expected);
   else if (expected.type !== "query-event") assertEquals([events, others], [[], []], "nothing has happened");
 }
 
 type Events = readonly (readonly JsonObject[])[];
-type LevelCheck = (events: Events, others: readonly JsonObject[], parameters: readonly JsonObject[]) => void;
+type LevelCheck = (
+  events: Events,
+  others: readonly JsonObject[],
+  parameters: readonly JsonObject[],
+  expected: Expected,
+) => void;
 
 const LEVELS: Readonly<Record<Expected["level"], LevelCheck>> = {
   "empty"(events, others, parameters) {
@@ -57,17 +73,19 @@ const LEVELS: Readonly<Record<Expected["level"], LevelCheck>> = {
       assertExists(entry.fullUrl, "7: but its URL");
     }
   },
-  "full-resource"(events, others, parameters) {
+  "full-resource"(events, others, parameters, { search = false }) {
     assert(events.length > 0, "8: an event");
     for (const part of events) {
       const focus = focusOf(part);
       const found = others.some((entry) => {
+        // What was deleted is not there to be sent, of which Inferno says nothing.
+        if (member(entry, "request").method === "DELETE") return entry.fullUrl === focus && !("resource" in entry);
         const { resourceType, id } = member(entry, "resource");
         return focus.includes(`${resourceType}/${id}`);
       });
       assert(found, `8: the resource of ${focus}`);
     }
-    assert(parameters.some(({ name }) => name === "topic"), "8: and the topic");
+    assertEquals(parameters.some(({ name }) => name === "topic"), !search, "8: and the topic");
   },
 };
 

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { connectClient } from "../server/client.ts";
 import { currentRuntime, type RuntimeName } from "../server/runtimes.ts";
+import { producedBy } from "../tools/produced.ts";
 
 /** Each runtime serves the examples that are its own. */
 const EXAMPLES: { readonly [name in RuntimeName]: readonly string[] } = {
@@ -75,7 +76,7 @@ function exampleSuite(name: string): void {
     path: string,
     init: RequestInit = { headers: ALICE },
   ): Promise<Response> {
-    return await fetch(`${example.origin}/fhir/R5/${path}`, init);
+    return await producedBy(await fetch(`${example.origin}/fhir/R5/${path}`, init));
   }
 
   for (const sign of ["$", "%24"]) {

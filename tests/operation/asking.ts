@@ -11,6 +11,7 @@ import {
 } from "@fhir-ws/binding";
 import { createMemoryBus, createMemoryEventLog } from "@fhir-ws/binding/storage/memory";
 import { assert, assertEquals } from "@std/assert";
+import { producedBy } from "../tools/produced.ts";
 import { type FakeHost, type HostOptions, makeHost } from "./fake_host.ts";
 
 export type AskedOptions =
@@ -46,7 +47,7 @@ export async function askStatus(
   target: string,
   init?: RequestInit,
 ): Promise<Response> {
-  return await handleSubscriptionStatus(new Request(`${ctx.base}/${target}`, init), ctx);
+  return await producedBy(await handleSubscriptionStatus(new Request(`${ctx.base}/${target}`, init), ctx));
 }
 
 export async function askEvents(
@@ -54,7 +55,7 @@ export async function askEvents(
   target: string,
   init?: RequestInit,
 ): Promise<Response> {
-  return await handleSubscriptionEvents(new Request(`${ctx.base}/${target}`, init), ctx);
+  return await producedBy(await handleSubscriptionEvents(new Request(`${ctx.base}/${target}`, init), ctx));
 }
 
 /** What a status says, in whatever shape. */
@@ -121,7 +122,7 @@ export async function readBundle(response: Response): Promise<ToldBundle> {
     total?: number;
     link?: ToldBundle["link"];
     entry?: Entry[];
-  } = await response.json();
+  } = await (await producedBy(response)).json();
   assertEquals([response.status, body.resourceType], [200, "Bundle"], JSON.stringify(body));
   assertEquals(response.headers.get("cache-control"), "no-store");
   const entries = body.entry ?? [];

@@ -9,6 +9,7 @@ import {
   handleGetWsBindingToken,
 } from "@fhir-ws/binding";
 import { assertEquals, assertExists, assertMatch } from "@std/assert";
+import { producedBy } from "../tools/produced.ts";
 
 export const FHIR_VERSIONS: readonly FhirVersion[] = ["R4", "R4B", "R5"];
 /** The `fhirVersion` parameter of a media type. */
@@ -84,7 +85,7 @@ export async function call(
   target: string = `${OPERATION}?id=abc123`,
   init: RequestInit = {},
 ): Promise<Response> {
-  return await handleGetWsBindingToken(new Request(`${ctx.base}/${target}`, init), ctx);
+  return await producedBy(await handleGetWsBindingToken(new Request(`${ctx.base}/${target}`, init), ctx));
 }
 
 export function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
@@ -126,7 +127,7 @@ interface Parameter {
 
 /** The out parameters of a good answer. */
 export async function readAnswer(response: Response): Promise<Answer> {
-  const body: { resourceType: string; parameter: Parameter[] } = await response.json();
+  const body: { resourceType: string; parameter: Parameter[] } = await (await producedBy(response)).json();
   assertEquals(response.status, 200, JSON.stringify(body));
   assertEquals(response.headers.get("cache-control"), "no-store");
   assertEquals(body.resourceType, "Parameters");
@@ -155,7 +156,7 @@ export interface Issue {
 
 /** The issues of a refusal, after what every refusal has in common was seen. */
 export async function readIssues(response: Response, status: number): Promise<readonly Issue[]> {
-  const body: { resourceType: string; issue: Issue[] } = await response.json();
+  const body: { resourceType: string; issue: Issue[] } = await (await producedBy(response)).json();
   assertEquals(response.status, status, JSON.stringify(body));
   assertEquals(response.headers.get("cache-control"), "no-store");
   assertEquals(response.headers.get("content-type"), "application/fhir+json; charset=utf-8");

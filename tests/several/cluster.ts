@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { producedBy } from "../tools/produced.ts";
 import type { ServerConfig } from "./server.ts";
 
 /** An event of a group goes to as many Subscriptions: `<group>-0`, `<group>-1` … */
@@ -47,7 +48,7 @@ export async function startServer(config: ServerConfig): Promise<Server> {
     },
     async mint(subscription) {
       const response = await fetch(`http://127.0.0.1:${port}/fhir/Subscription/${subscription}/$get-ws-binding-token`);
-      const { parameter }: Answer = await response.json();
+      const { parameter }: Answer = await (await producedBy(response)).json();
       return { status: response.status, token: parameter?.find(({ name }) => name === "token")?.valueString ?? "" };
     },
     kill: () => void child.kill("SIGKILL"),

@@ -1,6 +1,7 @@
 // A client that follows one Subscription and keeps count.
 
 import { assertEquals } from "@std/assert";
+import { produced } from "../tools/produced.ts";
 
 /** What a frame holds, as far as tests look at it. */
 interface Frame {
@@ -83,6 +84,7 @@ export class Follower {
   }
 
   #receive(text: string): void {
+    produced(text);
     const { resourceType, issue, entry }: Frame = JSON.parse(text);
     if (resourceType === "OperationOutcome") this.issues.push(...issue?.map(({ code }) => code) ?? []);
     const status = entry?.[0]?.resource;

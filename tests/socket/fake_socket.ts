@@ -1,4 +1,5 @@
 import type { BindingSocket, SocketSession } from "@fhir-ws/binding";
+import { produced } from "../tools/produced.ts";
 import { inWords, readServerFrame, type ServerFrame } from "./server_frame.ts";
 import type { FakeTime } from "./fake_time.ts";
 
@@ -67,6 +68,7 @@ export class FakeSocket implements BindingSocket {
     if (this.closing !== undefined || this.terminated) throw new Error(`sent after the end: ${text}`);
     if (this.full) return false;
     const frame = readServerFrame(text);
+    produced(text);
     this.frames.push(frame);
     this.listener?.(frame);
   }

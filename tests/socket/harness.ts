@@ -26,6 +26,7 @@ import {
   createMemoryTokenStore,
 } from "@fhir-ws/binding/storage/memory";
 import { assert, assertEquals } from "@std/assert";
+import { assertAsked } from "./asked.ts";
 import { FakeHost } from "./fake_host.ts";
 import { FakeSocket, type FakeSocketOptions } from "./fake_socket.ts";
 import { FakeTime } from "./fake_time.ts";
@@ -74,6 +75,8 @@ interface World {
   /** Every token ever minted: none may show up where it does not belong. */
   readonly secrets: Set<string>;
   readonly harnesses: Harness[];
+  /** All that Subscriptions ever asked for, by id. */
+  readonly wishes: Map<string, SubscriptionWish[]>;
 }
 
 /** One process: a binder and a notifier of one base, and a host whose every callback the test holds in its hand. */
@@ -178,6 +181,7 @@ export async function createHarness(options: HarnessOptions = {}): Promise<Harne
     bus: createMemoryBus(),
     secrets: new Set(),
     harnesses: [],
+    wishes: new Map(),
   }, options);
 }
 
@@ -241,6 +245,7 @@ function createProcess(world: World, options: HarnessOptions): Harness {
 
     async put(id, wish = {}, owner = ALICE) {
       const subscription = makeSubscription(id, version, wish);
+      world.wishes.set(id, [...world.wishes.get(id) ?? [], wish]);
       await subscriptions.put(subscription, owner);
       return subscription;
     },
@@ -310,7 +315,10 @@ async function finish(harness: Harness, { bugs = false }: HarnessOptions): Promi
   }
   // Calls that hang are given up in this time.
   await time.advance(5000);
-  for (const { binder, told, sockets } of harnesses) {
+  for (const { binder, told, sockets, options } of harnesses) {
+    for (const frame of sockets.flatMap(({ frames }) => frames)) {
+      assertAsked(frame, world.wishes, options.defaultContent);
+    }
     assertEquals(binder.stats(), { sockets: 0, bindings: 0, subscriptions: 0 }, "nothing is left");
     const found = told.filter((event) => event.type === "error" && event.during === "internal");
     assertEquals(found.length > 0, bugs, `bugs: ${found.map(describe)}`);

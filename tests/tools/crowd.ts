@@ -13,6 +13,7 @@ import { createMemoryBus, createMemoryEventLog } from "@fhir-ws/binding/storage/
 import { assert } from "@std/assert";
 import { FakeTime } from "../socket/fake_time.ts";
 import { makeSubscription } from "../socket/subscriptions.ts";
+import { produced } from "./produced.ts";
 
 export const BASE = "https://example.org/fhir/R5";
 
@@ -99,6 +100,7 @@ function count(open: (socket: BindingSocket) => SocketSession): Counter {
       return counter.bufferedAmount;
     },
     send(text) {
+      produced(text);
       const handshake = /"type":"handshake","eventsSinceSubscriptionStart":"(\d+)"/.exec(text);
       if (handshake !== null) {
         counter.handshakes += 1;

@@ -7,6 +7,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { connectClient } from "../server/client.ts";
 import { currentRuntime } from "../server/runtimes.ts";
+import { produced } from "../tools/produced.ts";
 import { workerModules } from "./modules.ts";
 
 class FakeSocket extends EventTarget {
@@ -74,6 +75,12 @@ describe("createWorkerSockets", () => {
     assertEquals(socket.send("too late"), false);
   });
 
+  it("closes a socket once, however often the session does", async () => {
+    const { server, socket } = await open();
+    for (const code of [1008, 1001]) socket.close(code);
+    assertEquals([server.closes, socket.send("too late")], [[[1008, ""]], false]);
+  });
+
   it("ends the session when the peer does not answer the close frame in time", async () => {
     const { calls, server, socket } = await open(0);
     socket.close(1008, "no binding");
@@ -133,7 +140,9 @@ function workerdSuite(Kind: new (options: MiniflareOptions) => Miniflare): void 
   async function token(): Promise<string> {
     const answer = await worker.dispatchFetch("https://example.org/fhir/R5/Subscription/s1/$get-ws-binding-token");
     assertEquals(answer.status, 200);
-    return (await answer.json()).parameter[0].valueString;
+    const text = await answer.text();
+    produced(text);
+    return JSON.parse(text).parameter[0].valueString;
   }
   async function connect() {
     const client = connectClient(new URL("/ws", (await worker.ready).href.replace("http", "ws")));
