@@ -48,8 +48,8 @@ export async function askHost<T>(
 ): Promise<T> {
   try {
     const answer = call();
-    if (local || !isPromise(answer)) return await answer;
-    return await inTime(answer, host.storeTimeout ?? 5000, during);
+    if (!isPromise(answer)) return answer;
+    return await (local ? answer : inTime(answer, host.storeTimeout ?? 5000, during));
   } catch (cause) {
     if (isRefusal(cause, during)) throw cause;
     report(host, { type: "error", during, cause });

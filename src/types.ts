@@ -137,10 +137,12 @@ export interface TokenSigner {
   redeem?(grant: BindingGrant, attempt: string): MaybePromise<void>;
   /** What to put into `grant.generations`, read before the Subscriptions are. Absent: nothing can be revoked. */
   generations?(draft: GrantDraft): MaybePromise<readonly number[]>;
-  /** The Subscriptions of a verified grant that have not been revoked since. */
-  surviving?(grant: BindingGrant): MaybePromise<readonly string[]>;
+  /** For each of some verified grants, its Subscriptions that have not been revoked since. */
+  surviving?(grants: readonly BindingGrant[]): MaybePromise<readonly (readonly string[])[]>;
   /** A number that grows with every revocation: while it stands still no live binding needs another look. */
   revocations?(): MaybePromise<number>;
+  /** Seconds that a token may live at most. Absent: the signer sets no limit. */
+  readonly maxLifetime?: number;
   /** True when `sign` and `verify` wait for nothing but this machine's processor: no `storeTimeout` is set for them. */
   readonly local?: boolean;
 }
@@ -156,7 +158,10 @@ export interface TokenStore {
    * until when the answer must be remembered.
    */
   redeem(id: string, attempt: string, expiresAt: number): MaybePromise<boolean>;
-  /** Adds one to the subject's generation; it is never forgotten. */
+  /**
+   * Adds one to the subject's generation; it is never forgotten. A host that calls this by itself, without a notifier,
+   * revokes `"all"` after the subject: binders look again at live bindings when that generation has moved.
+   */
   revoke(subject: string): MaybePromise<void>;
   /** The generation of each subject, in their order; 0 for one that was never revoked. */
   generations(subjects: readonly string[]): MaybePromise<readonly number[]>;

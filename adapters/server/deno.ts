@@ -7,8 +7,9 @@
  * @module
  */
 
-import type { BindingSocket, SocketBinder } from "../../src/types.ts";
-import { askBinder, closeFrame, openSession, tell } from "./guard.ts";
+import type { SocketBinder } from "../../src/types.ts";
+import { askBinder, tell } from "./guard.ts";
+import { startSession } from "./standard_socket.ts";
 
 /** As much of the `Deno` namespace as is called. */
 export interface DenoUpgrader {
@@ -47,7 +48,8 @@ export interface DenoSockets {
  * Binds WebSockets that arrive at `Deno.serve`.
  *
  * Deno limits frames at 64 MiB and has no option for less: a frame above the binder's `frameSize` is read, then answered
- * with 1009. It negotiates no compression.
+ * with 1009. It negotiates no compression. A close waits until nothing more is on its way, half a second at most: Deno
+ * drops the close frame when a frame of the client crosses it, and that client sees 1006.
  *
  * @throws {TypeError} where there is no `Deno.upgradeWebSocket`.
  *
@@ -92,42 +94,50 @@ export function createDenoSockets(binder: Pick<SocketBinder, "admit">, options: 
 
 function run(
   socket: WebSocket,
-  admission: Parameters<typeof openSession>[0],
+  admission: Parameters<typeof startSession>[0],
   closeTimeout: number,
   onError: DenoSocketOptions["onError"],
 ): void {
-  let giveUp: ReturnType<typeof setTimeout> | undefined;
-  const session = openSession(admission, bindingSocket(socket, onClosing), onError);
-
-  function onClosing(): void {
-    giveUp ??= setTimeout(ended, closeTimeout * 1000);
-  }
-  function ended(): void {
-    clearTimeout(giveUp);
-    session?.closed();
-  }
-
+  const { session, ended } = startSession(
+    admission,
+    socket,
+    closeTimeout,
+    onError,
+    (close) => whenQuiet(socket, close),
+  );
   socket.addEventListener("message", ({ data }) => session?.receive(data));
   // Every error is followed by a close. Not "once": a peer that misses its pings is reported closed twice.
   socket.addEventListener("close", ended);
 }
 
-function bindingSocket(socket: WebSocket, onClosing: () => void): BindingSocket {
-  return {
-    send: (text) => {
-      if (socket.readyState !== WebSocket.OPEN) return false;
-      socket.send(text);
-      return true;
-    },
-    close: (code, reason) => {
-      if (socket.readyState !== WebSocket.OPEN) return;
-      onClosing();
-      socket.close(...closeFrame(code, reason));
-    },
-    get bufferedAmount() {
-      return socket.bufferedAmount;
-    },
-  };
+/** Milliseconds without a frame after which none is taken to be on its way, and for which that is waited for at most. */
+const QUIET = 10;
+const LONGEST_UNREST = 500;
+/** Turns of the loop that read what has come meanwhile: a busy process is late to do so. */
+const TURNS = 3;
+
+/**
+ * Deno gives a connection up when a frame arrives on a socket that it is closing, and with it the close frame and all
+ * that it has not sent by then: a client that had just sent something would never learn why it was closed.
+ */
+function whenQuiet(socket: WebSocket, close: () => void): void {
+  let quietTurns = 0;
+  const latest = performance.now() + LONGEST_UNREST;
+  function hear(): void {
+    quietTurns = 0;
+  }
+  function look(): void {
+    const isOpen = socket.readyState === WebSocket.OPEN;
+    if (isOpen && quietTurns < TURNS && performance.now() < latest) {
+      setTimeout(look, quietTurns === 0 ? QUIET : 0);
+      if (socket.bufferedAmount === 0) quietTurns++;
+      return;
+    }
+    socket.removeEventListener("message", hear);
+    if (isOpen) close();
+  }
+  socket.addEventListener("message", hear);
+  look();
 }
 
 function globalDeno(): DenoUpgrader {

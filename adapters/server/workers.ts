@@ -14,8 +14,9 @@
  * @module
  */
 
-import type { BindingSocket, SocketBinder } from "../../src/types.ts";
-import { askBinder, closeFrame, openSession, tell } from "./guard.ts";
+import type { SocketBinder } from "../../src/types.ts";
+import { askBinder, tell } from "./guard.ts";
+import { startSession } from "./standard_socket.ts";
 
 /** As much of a Worker's `WebSocket` as is called. */
 export interface WorkerSocket {
@@ -129,21 +130,11 @@ export function createWorkerSockets(
 
 function run(
   socket: WorkerSocket,
-  admission: Parameters<typeof openSession>[0],
+  admission: Parameters<typeof startSession>[0],
   closeTimeout: number,
   onError: WorkerSocketOptions["onError"],
 ): void {
-  let giveUp: ReturnType<typeof setTimeout> | undefined;
-  const session = openSession(admission, bindingSocket(socket, onClosing), onError);
-
-  function onClosing(): void {
-    giveUp ??= setTimeout(ended, closeTimeout * 1000);
-  }
-  function ended(): void {
-    clearTimeout(giveUp);
-    session?.closed();
-  }
-
+  const { session, ended } = startSession(admission, socket, closeTimeout, onError);
   socket.addEventListener("message", (event) => session?.receive((event as MessageEvent).data)); // as its name says
   socket.addEventListener("close", () => {
     answerClose(socket);
@@ -161,29 +152,12 @@ function answerClose(socket: WorkerSocket): void {
   }
 }
 
-function bindingSocket(socket: WorkerSocket, onClosing: () => void): BindingSocket {
-  function isOpen(): boolean {
-    return socket.readyState === 1;
-  }
-  return {
-    send: (text) => {
-      if (!isOpen()) return false;
-      socket.send(text);
-      return true;
-    },
-    close: (code, reason) => {
-      if (!isOpen()) return;
-      onClosing();
-      socket.close(...closeFrame(code, reason));
-    },
-  };
-}
-
 function workerGlobals(): WorkerGlobals {
   // The one place that knows the names: types of them would bind every consumer to those of Workers.
-  const globals = globalThis as unknown as Partial<WorkerGlobals>;
-  if (typeof globals.WebSocketPair !== "function") {
+  const globals: object = globalThis;
+  const { WebSocketPair, Response } = globals as Partial<WorkerGlobals>; // each is looked at before it is used
+  if (typeof WebSocketPair !== "function" || typeof Response !== "function") {
     throw new TypeError("Cannot upgrade in a Worker: there is no WebSocketPair here");
   }
-  return globals as WorkerGlobals; // Response is everywhere
+  return { WebSocketPair, Response };
 }

@@ -1,4 +1,4 @@
-import type { Caller } from "@fhir-ws/binding";
+import type { BindingGrant, Caller } from "@fhir-ws/binding";
 
 export const BASE = "https://example.org/fhir/R5";
 
@@ -12,6 +12,19 @@ export const SUBSCRIPTION = {
   channelType: { code: "websocket" },
   content: "id-only",
 } as const;
+
+/** What `ALICE` may bind for an hour from now. */
+export function makeGrant(claims?: NonNullable<Caller["claims"]>): BindingGrant {
+  const issuedAt = Math.floor(Date.now() / 1000);
+  return {
+    id: crypto.randomUUID(),
+    audience: BASE,
+    caller: claims === undefined ? ALICE : { ...ALICE, claims },
+    subscriptions: [SUBSCRIPTION.id],
+    issuedAt,
+    expiresAt: issuedAt + 3600,
+  };
+}
 
 /** A fresh secret for HS256. */
 export function makeSecret(): Uint8Array<ArrayBuffer> {

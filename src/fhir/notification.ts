@@ -1,13 +1,15 @@
 // Notification Bundles: https://hl7.org/fhir/uv/subscriptions-backport/notifications.html
 
 import { clock } from "../host.ts";
-import type { ContentLevel, FhirEndpoint, FhirResource, FhirSubscription, FhirVersion, LoggedEvent } from "../types.ts";
+import type { ContentLevel, FhirEndpoint, FhirResource, FhirSubscription, FhirVersion } from "../types.ts";
 import {
   absolute,
   type Dialect,
   eventsOf,
   type NotificationContent,
   type Notified,
+  type Numbered,
+  stamp,
   type StatusContent,
   statusResource,
 } from "./status.ts";
@@ -64,7 +66,7 @@ export function notificationBundle(
   if (id === undefined) throw new TypeError("Cannot notify of a Subscription: it has no id");
   const facts = readSubscription(subscription, fhirVersion);
   const level = facts.content ?? defaultContent;
-  return buildNotification({ base, fhirVersion, id, facts, level, dialect, now: clock(endpoint) }, content);
+  return buildNotification({ base, fhirVersion, id, facts, level, dialect, ...stamp(clock(endpoint)) }, content);
 }
 
 /** The same from what is known already; `next` is where the events go on. */
@@ -76,7 +78,7 @@ export function buildNotification(notified: Notified, content: StatusContent, ne
     resourceType: "Bundle",
     ...(bundleProfile !== undefined && { meta: { profile: [bundleProfile] } }),
     type: bundleType,
-    timestamp: new Date(notified.now).toISOString(),
+    timestamp: notified.timestamp,
     ...(next !== undefined && { link: [{ relation: "next", url: next }] }),
     entry: [statusEntry(notified, content, version), ...entries],
   } as FhirResource; // a Bundle, of which the library's own type knows no more than that
@@ -91,7 +93,7 @@ function shapeOf({ dialect, fhirVersion }: Notified): FhirVersion {
 function statusEntry(notified: Notified, content: StatusContent, version: FhirVersion): object {
   const resource = statusResource(notified, content, version);
   return {
-    fullUrl: `urn:uuid:${resource.id}`,
+    fullUrl: `urn:uuid:${notified.statusId}`,
     resource,
     ...(version !== "R5" && {
       request: { method: "GET", url: `${notified.base}/Subscription/${notified.id}/$status` },
@@ -108,7 +110,7 @@ interface ResourceEntry {
 }
 
 /** One entry per resource; what the log holds no resource of is told by its request alone. */
-function resourceEntries(events: readonly LoggedEvent[], notified: Notified, version: FhirVersion): object[] {
+function resourceEntries(events: readonly Numbered[], notified: Notified, version: FhirVersion): object[] {
   const entries = events.flatMap((event) => [
     resourceEntry(event.focus, event.resource, event.interaction, notified, version),
     ...(event.additionalContext ?? []).map((context) =>

@@ -80,9 +80,17 @@ export function bindingTokenParameters(
     resourceType: "Parameters",
     parameter: [
       { name: "token", valueString: token },
-      { name: "expiration", valueDateTime: new Date(expiresAt * 1000).toISOString() },
+      { name: "expiration", valueDateTime: dateTime(expiresAt) },
       ...subscriptions.map((id) => ({ name: "subscription" as const, valueString: id })),
       { name: "websocket-url", valueUrl: websocketUrl },
     ],
   };
+}
+
+let latest = { seconds: NaN, text: "" };
+
+/** Whole seconds as FHIR writes them. Under load many tokens end in the same one, and formatting it is dear. */
+function dateTime(seconds: number): string {
+  if (seconds !== latest.seconds) latest = { seconds, text: new Date(seconds * 1000).toISOString() };
+  return latest.text;
 }

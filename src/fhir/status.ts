@@ -1,6 +1,6 @@
 // The status of a Subscription: what every notification begins with, and what $status answers.
 
-import type { ContentLevel, FhirResource, FhirVersion, LoggedEvent } from "../types.ts";
+import type { ContentLevel, FhirResource, FhirVersion, LoggedEvent, NotificationEvent } from "../types.ts";
 import type { SubscriptionFacts } from "./subscription.ts";
 import { VERSIONS } from "./version.ts";
 
@@ -12,21 +12,29 @@ export type NotificationContent =
   | { readonly type: "handshake" | "heartbeat"; readonly head: number }
   | { readonly type: "event-notification"; readonly events: readonly LoggedEvent[] };
 
+/** What no two notifications have in common. */
+export interface Stamp {
+  readonly timestamp: string;
+  readonly statusId: string;
+}
+
 /** Whose notification it is, and how it is to look. */
-export interface Notified {
+export interface Notified extends Stamp {
   readonly base: string;
   readonly fhirVersion: FhirVersion;
   readonly id: string;
   readonly facts: SubscriptionFacts;
   readonly level: ContentLevel;
   readonly dialect: Dialect;
-  /** Milliseconds. */
-  readonly now: number;
 }
+
+/** An event of the log, or of a template that leaves its number open. */
+export type Numbered = NotificationEvent & { readonly number: LoggedEvent["number"] | string };
 
 /** What a status tells: a notification's, or the answer to a question. `error` is text for people. */
 export type StatusContent =
-  | NotificationContent
+  | { readonly type: "handshake" | "heartbeat"; readonly head: Numbered["number"] }
+  | { readonly type: "event-notification"; readonly events: readonly Numbered[] }
   | { readonly type: "query-status"; readonly head: number; readonly error?: string }
   | {
     readonly type: "query-event";
@@ -35,21 +43,29 @@ export type StatusContent =
     readonly error?: string;
   };
 
-/** The status with an id of its own, in the shape of a version. */
+/** The last instant that was written: many notifications are made in the same millisecond. */
+let written = { at: NaN, timestamp: "" };
+
+/** The stamp of a notification that is made now (milliseconds). */
+export function stamp(now: number): Stamp {
+  if (written.at !== now) written = { at: now, timestamp: new Date(now).toISOString() };
+  return { timestamp: written.timestamp, statusId: crypto.randomUUID() };
+}
+
+/** The status, in the shape of a version. */
 export function statusResource(notified: Notified, content: StatusContent, version: FhirVersion): FhirResource {
-  const id = crypto.randomUUID();
   return VERSIONS[version].statusResource === "Parameters"
-    ? statusParameters(id, notified, content)
-    : subscriptionStatus(id, notified, content);
+    ? statusParameters(notified, content)
+    : subscriptionStatus(notified, content);
 }
 
 // https://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition-backport-subscription-status-r4.html
-function statusParameters(id: string, notified: Notified, content: StatusContent): FhirResource {
-  const { facts } = notified;
+function statusParameters(notified: Notified, content: StatusContent): FhirResource {
+  const { facts, statusId } = notified;
   const topic = topicOf(notified);
   return {
     resourceType: "Parameters",
-    id,
+    id: statusId,
     meta: { profile: [VERSIONS.R4.statusProfile] },
     parameter: [
       { name: "subscription", valueReference: { reference: subscriptionReference(notified) } },
@@ -63,7 +79,7 @@ function statusParameters(id: string, notified: Notified, content: StatusContent
   } as FhirResource; // Parameters, of which the library's own type knows no more than that
 }
 
-function eventParts(event: LoggedEvent, notified: Notified): object[] {
+function eventParts(event: Numbered, notified: Notified): object[] {
   const { number, timestamp, focus, additionalContext = [] } = event;
   return [
     { name: "event-number", valueString: String(number) },
@@ -79,13 +95,13 @@ function eventParts(event: LoggedEvent, notified: Notified): object[] {
 }
 
 // https://hl7.org/fhir/R5/subscriptionstatus.html; integer64 is a JSON string, as R4B's string is.
-function subscriptionStatus(id: string, notified: Notified, content: StatusContent): FhirResource {
+function subscriptionStatus(notified: Notified, content: StatusContent): FhirResource {
   const topic = topicOf(notified);
   const events = eventsOf(content);
   const errors = errorsOf(content);
   return {
     resourceType: "SubscriptionStatus",
-    id,
+    id: notified.statusId,
     status: notified.facts.status,
     type: content.type,
     eventsSinceSubscriptionStart: highest(content),
@@ -96,7 +112,7 @@ function subscriptionStatus(id: string, notified: Notified, content: StatusConte
   } as FhirResource; // as above
 }
 
-function notificationEvent(event: LoggedEvent, notified: Notified): object {
+function notificationEvent(event: Numbered, notified: Notified): object {
   const { number, timestamp, focus, additionalContext = [] } = event;
   return {
     eventNumber: String(number),
@@ -116,7 +132,7 @@ function topicOf({ facts, level }: Notified): string | undefined {
 }
 
 /** The events of a status that has some. */
-export function eventsOf(content: StatusContent): readonly LoggedEvent[] {
+export function eventsOf(content: StatusContent): readonly Numbered[] {
   return content.type === "event-notification" || content.type === "query-event" ? content.events : [];
 }
 

@@ -3,6 +3,7 @@
 import { BindingError } from "../errors.ts";
 import { subscriptionKey } from "../event/key.ts";
 import { buildNotification } from "../fhir/notification.ts";
+import { stamp } from "../fhir/status.ts";
 import { readSubscription } from "../fhir/subscription.ts";
 import { askHost, clock } from "../host.ts";
 import { checkCount } from "../setup.ts";
@@ -36,6 +37,8 @@ export interface SubscriptionEventsContext extends SubscriptionQueryContext {
 
 const PATH = /\/Subscription\/([^/]+)\/(?:\$|%24)events$/;
 const MAX_EVENTS = 1000;
+/** Events that `mayReceive` is asked about at the same time: as many as a binder does. */
+const DECISIONS = 100;
 /** The IG has strings, R5 integer64, which is a string in JSON too. */
 const NUMBER_TYPES = ["valueString", "valueInteger64", "valueInteger", "valueUnsignedInt", "valuePositiveInt"];
 const CONTENT_TYPES = ["valueCode", "valueString"];
@@ -118,7 +121,7 @@ async function answerEvents(query: Query, ctx: SubscriptionEventsContext): Promi
   const level = lower(facts.content ?? ctx.defaultContent ?? "empty", range.content);
   const error = whatIsGone(page, range);
   return buildNotification(
-    { base, fhirVersion, id, facts, level, dialect: "text", now: clock(ctx) },
+    { base, fhirVersion, id, facts, level, dialect: "text", ...stamp(clock(ctx)) },
     { type: "query-event", head: page.head, events, ...(error !== undefined && { error }) },
     nextUrl(`${base}/Subscription/${id}/$events`, page, range),
   );
@@ -179,10 +182,15 @@ async function withoutWithheld(
   caller: Caller,
   ctx: SubscriptionEventsContext,
 ): Promise<readonly LoggedEvent[]> {
-  const decisions = await Promise.all(
-    events.map((event) => askHost(ctx, "may-receive", () => ctx.mayReceive?.(event, subscription, caller) ?? false)),
-  );
-  return events.filter((_, n) => decisions[n]);
+  const allowed: LoggedEvent[] = [];
+  for (let n = 0; n < events.length; n += DECISIONS) {
+    const some = events.slice(n, n + DECISIONS);
+    const decisions = await Promise.all(
+      some.map((event) => askHost(ctx, "may-receive", () => ctx.mayReceive?.(event, subscription, caller) ?? false)),
+    );
+    allowed.push(...some.filter((_, k) => decisions[k]));
+  }
+  return allowed;
 }
 
 function whatIsGone({ oldest, head }: EventPage, { since, until }: Range): string | undefined {

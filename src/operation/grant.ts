@@ -1,12 +1,15 @@
 // From the ids that were asked for to what the token will say.
 
-import { BindingError } from "../errors.ts";
+import { BindingError, type BindingIssue } from "../errors.ts";
 import { isIssue, judgeSubscription, refusalOf } from "../fhir/eligibility.ts";
 import { isFhirId, member } from "../fhir/json.ts";
 import type { AskedId } from "../fhir/parameters.ts";
 import { askHost, clock } from "../host.ts";
-import { MAX_IDS } from "../token/grant.ts";
+import { MAX_IDS, narrow } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller, FhirSubscription } from "../types.ts";
+
+/** Seconds that a token lives, unless the host says otherwise. */
+export const TOKEN_LIFETIME = 3600;
 
 /**
  * Reads and judges the Subscriptions. Asked for by id it is all or nothing; of all the caller's, those that nobody
@@ -20,7 +23,7 @@ export async function readGrant(
   ctx: BindingTokenContext,
 ): Promise<BindingGrant> {
   const listed = asked.length === 0 ? await list(caller, ctx) : undefined;
-  const wanted = listed === undefined ? asked : [...listed.keys()].map((id) => ({ id }));
+  const wanted: readonly AskedId[] = listed === undefined ? asked : [...listed.keys()].map((id) => ({ id }));
   const ids = wanted.map(({ id }) => id);
   // Before the Subscriptions: what is revoked while they are read then counts as later than the token.
   const draft = { audience: ctx.base, caller, subscriptions: ids };
@@ -28,29 +31,23 @@ export async function readGrant(
   const now = clock(ctx);
   const found = await findAll(ids, listed, generations !== undefined, caller, ctx);
 
-  const judged = ids.map((id, n) => judgeSubscription(id, found[n], ctx.fhirVersion, now));
-  const issues = judged.flatMap((one, n) => isIssue(one) ? [{ ...one, ...where(wanted[n]) }] : []);
-  if (listed === undefined && issues.length > 0) throw refusalOf(issues);
-
-  const covered = ids.flatMap((id, n) => {
-    const facts = judged[n];
-    return facts === undefined || isIssue(facts) ? [] : [{ id, endsAt: facts.endsAt ?? Infinity, n }];
-  });
-  if (covered.length === 0) throw new BindingError("not-eligible", "There is no websocket Subscription to bind");
   const issuedAt = Math.floor(now / 1000);
-  return {
-    id: crypto.randomUUID(),
-    audience: ctx.base,
-    caller,
-    subscriptions: covered.map(({ id }) => id),
-    issuedAt,
-    expiresAt: Math.min(issuedAt + (ctx.tokenLifetime ?? 3600), ...covered.map(({ endsAt }) => endsAt)),
-    ...(generations && { generations: [generations[0] ?? 0, ...covered.map(({ n }) => generations[n + 1] ?? 0)] }),
-  };
-}
-
-function where(asked: AskedId | undefined): Pick<AskedId, "expression"> {
-  return asked?.expression === undefined ? {} : { expression: asked.expression };
+  let expiresAt = issuedAt + (ctx.tokenLifetime ?? TOKEN_LIFETIME);
+  const covered: string[] = [];
+  const issues: BindingIssue[] = [];
+  for (const [n, { id, expression }] of wanted.entries()) {
+    const judged = judgeSubscription(id, found[n], ctx.fhirVersion, now);
+    if (isIssue(judged)) {
+      issues.push(expression === undefined ? judged : { ...judged, expression });
+    } else {
+      covered.push(id);
+      expiresAt = Math.min(expiresAt, judged.endsAt ?? Infinity);
+    }
+  }
+  if (listed === undefined && issues.length > 0) throw refusalOf(issues);
+  if (covered.length === 0) throw new BindingError("not-eligible", "There is no websocket Subscription to bind");
+  const grant = { ...draft, id: crypto.randomUUID(), issuedAt, expiresAt, ...(generations && { generations }) };
+  return narrow(grant, covered);
 }
 
 /** The caller's Subscriptions by id. */

@@ -6,7 +6,7 @@ import { askHost, askRate, report, who } from "../host.ts";
 import { checkChallenge, checkCount, checkEndpoint, checkWebsocketUrl } from "../setup.ts";
 import { isBearerText, MAX_IDS, MAX_TOKEN_LENGTH } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller } from "../types.ts";
-import { readGrant } from "./grant.ts";
+import { readGrant, TOKEN_LIFETIME } from "./grant.ts";
 import { authenticate, hasPath, MAX_BODY_SIZE, readAccept, readBody, readCall, readIds } from "./request.ts";
 import { refuse, resourceResponse } from "./response.ts";
 
@@ -118,10 +118,11 @@ const checked = new WeakSet<BindingTokenContext>();
 function checkContext(ctx: BindingTokenContext): void {
   if (checked.has(ctx)) return;
   checkEndpoint(ctx);
+  const { tokenLifetime = TOKEN_LIFETIME, tokens } = ctx;
   const { websocketUrl, allowInsecure } = ctx.sockets;
   if (typeof websocketUrl === "string") checkWebsocketUrl(websocketUrl, allowInsecure);
   checkChallenge(ctx.challenge);
-  checkCount("tokenLifetime", ctx.tokenLifetime, MAX_LIFETIME);
+  checkCount("tokenLifetime", tokenLifetime, Math.min(MAX_LIFETIME, tokens.maxLifetime ?? Infinity));
   checkCount("maxBodySize", ctx.maxBodySize);
   checkCount("maxIds", ctx.maxIds, MAX_IDS);
   checked.add(ctx);

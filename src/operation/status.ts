@@ -4,7 +4,7 @@ import { BindingError } from "../errors.ts";
 import { subscriptionKey } from "../event/key.ts";
 import { isFhirId, member, text } from "../fhir/json.ts";
 import type { AskedId } from "../fhir/parameters.ts";
-import { type Notified, statusResource } from "../fhir/status.ts";
+import { type Notified, stamp, statusResource } from "../fhir/status.ts";
 import { readSubscription } from "../fhir/subscription.ts";
 import { askHost, clock } from "../host.ts";
 import { checkCount } from "../setup.ts";
@@ -165,7 +165,7 @@ function statusEntry(
 ): object {
   const facts = readSubscription(subscription, fhirVersion);
   // Whoever may read the Subscription knows its topic: no content level keeps it from them.
-  const notified: Notified = { base, fhirVersion, id, facts, level: "id-only", dialect: "text", now };
+  const notified: Notified = { base, fhirVersion, id, facts, level: "id-only", dialect: "text", ...stamp(now) };
   const error = facts.status === "error" ? text(member(subscription, "error")) : undefined;
   const content = { type: "query-status" as const, head, ...(error !== undefined && { error }) };
   const resource = statusResource(notified, content, fhirVersion);

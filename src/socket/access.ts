@@ -11,7 +11,7 @@ import { type Access, type BinderState, type Failure, type FreshRead, type Momen
 /** Whether the last decision may be used again. A clock that was set back makes it old. */
 export function isFresh(state: BinderState, access: Access, now: number): boolean {
   const age = now - access.checked.at;
-  return age >= 0 && age < state.settings.recheckAfter && !isOutdated(access) && !access.failing.has("access");
+  return age >= 0 && age < state.settings.recheckAfter && !isOutdated(access) && !access.failing?.has("access");
 }
 
 /** Whether it has changed since it was last read. */
@@ -66,7 +66,7 @@ export function adopt(state: BinderState, access: Access, read: FreshRead): void
   if (read.checked.order < access.checked.order) return;
   const { endsAt, heartbeatPeriod } = access.facts;
   Object.assign(access, read, { rendered: undefined });
-  access.failing.delete("access");
+  access.failing?.delete("access");
   if (read.facts.endsAt === endsAt && read.facts.heartbeatPeriod === heartbeatPeriod) return;
   for (const binding of access.bindings) settleExpiry(state, binding);
 }
@@ -96,12 +96,13 @@ function reasonToEnd({ facts }: FreshRead, now: number): EndReason | undefined {
 export function failed(state: BinderState, access: Access, failure: Failure): void {
   const { storeTimeout = 5000, reconcileEvery } = state.settings;
   const now = clock(state.settings);
-  const before = access.failing.get(failure);
+  const failing = access.failing ??= new Map();
+  const before = failing.get(failure);
   // What fails is tried again each round; a longer silence says that it had recovered, or was not needed.
   const goesOn = before !== undefined && now - before.last < 2 * reconcileEvery + 4 * storeTimeout;
   // A clock that was set back must not make it wait longer.
   const since = goesOn ? Math.min(now, before.since) : now;
-  access.failing.set(failure, { since, last: now });
+  failing.set(failure, { since, last: now });
   if (now - since >= PATIENCE) endAll(state, access, "store");
 }
 

@@ -147,7 +147,7 @@ function registerOne(
   session.bindings.set(id, binding);
   move(binding, access);
   binding.dialect = manner.dialect;
-  binding.awaitsHandshake = true;
+  state.waiting.add(binding);
   binding.since ??= manner.since?.get(id);
   binding.tokens = [...binding.tokens.filter((one) => isOfUse(state, one) && one.tail !== token.tail), token];
   settleExpiry(state, binding);

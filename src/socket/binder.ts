@@ -5,7 +5,7 @@ import type { BusMessage, SocketBinder, SocketBinderOptions } from "../types.ts"
 import { admit } from "./admission.ts";
 import { noteForAttempts } from "./attempt.ts";
 import { createDeadlines, type Due } from "./deadlines.ts";
-import { deliver } from "./delivery.ts";
+import { deliverAll } from "./delivery.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { createListener } from "./listener.ts";
 import { recheckTokens, sessionsOf } from "./revocation.ts";
@@ -14,6 +14,7 @@ import type { Session } from "./session.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { change } from "./start.ts";
 import type { BinderState } from "./state.ts";
+import { createSurvivors } from "./survivors.ts";
 
 /** Milliseconds that sockets have to answer a close before they are cut off. */
 const CLOSING_HANDSHAKE = 1000;
@@ -80,11 +81,15 @@ function createState(settings: Settings): BinderState {
     watched: new Map(),
     attempts: new Set(),
     checks: new Map(),
+    survivors: createSurvivors(settings),
+    waiting: new Set(),
     heartbeats: new Set(),
+    templates: { handshake: new Map(), heartbeat: new Map() },
     remembered: new Map(),
     revocations: undefined,
     moments: 0,
     closing: false,
+    closed: undefined,
     emptied: () => {},
   };
   return state;
@@ -103,7 +108,7 @@ function hearSafely(state: BinderState, message: BusMessage): void {
 function hear(state: BinderState, message: BusMessage): void {
   switch (message.type) {
     case "event":
-      return message.keys.forEach((key, n) => deliver(state, key, message.numbers[n] ?? 0, message.event));
+      return deliverAll(state, message);
     case "changed":
       noteForAttempts(state, message.key);
       return changed(state, message.key);
@@ -119,7 +124,8 @@ function changed(state: BinderState, key: string): void {
   for (const access of state.watched.get(key)?.accesses.values() ?? []) void change(state, access); // it never rejects
 }
 
-async function close(state: BinderState, drain: number): Promise<void> {
+/** Another call may hurry, and waits for the same end. */
+function close(state: BinderState, drain: number): Promise<void> {
   state.closing = true;
   const now = clock(state.settings);
   const sessions = [...state.sessions];
@@ -127,7 +133,11 @@ async function close(state: BinderState, drain: number): Promise<void> {
     if (drain > 0) session.goAway(now + drain * 1000 * n / sessions.length);
     else session.close(1001, "going away");
   }
-  await emptied(state, now + drain * 1000 + CLOSING_HANDSHAKE);
+  return state.closed ??= end(state, now + drain * 1000 + CLOSING_HANDSHAKE);
+}
+
+async function end(state: BinderState, patience: number): Promise<void> {
+  await emptied(state, patience);
   for (const session of [...state.sessions]) cutOff(state, session);
   await state.bus.stop();
 }

@@ -26,8 +26,6 @@ export class Binding implements Due {
   since: number | undefined;
   /** Its first handshake has been sent: events may follow. */
   live = false;
-  /** A bind that no handshake has answered. */
-  awaitsHandshake = true;
   /** The log's head is being read for it. */
   starting = false;
   ended = false;
@@ -59,10 +57,15 @@ export class Binding implements Due {
   }
 }
 
+/** Milliseconds of which the heartbeats are sent together, at their beginning: a timer for each would cost more. */
+const BEAT = 100;
+
 /** When the next heartbeat is due: only where asked for, and after a handshake. */
 export function heartbeatAt({ live, dialect, access, sentAt }: Binding): number {
   const { heartbeatPeriod } = access.facts;
-  return heartbeatPeriod === undefined || !live || dialect === "legacy" ? Infinity : sentAt + heartbeatPeriod * 1000;
+  if (heartbeatPeriod === undefined || !live || dialect === "legacy") return Infinity;
+  const at = sentAt + heartbeatPeriod * 1000;
+  return at - at % BEAT;
 }
 
 /** Sets the binding's one deadline, no earlier than `earliest`. */
@@ -102,6 +105,7 @@ export function endBinding(state: BinderState, binding: Binding, reason: EndReas
   binding.ended = true;
   state.deadlines.clear(binding);
   state.heartbeats.delete(binding);
+  state.waiting.delete(binding);
   if (reason === "access-lost") forget(state, binding);
   else remember(state, binding);
   session.bindings.delete(binding.id);

@@ -28,8 +28,10 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
   const heap: Due[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wakesAt = Infinity;
+  let ticking = false;
 
   function arm(): void {
+    if (ticking) return; // once, when all that is due has been done
     const first = heap[0];
     if (first === undefined) {
       clearTimeout(timer);
@@ -37,21 +39,23 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
       return;
     }
     const current = now();
-    const at = Math.min(first.dueAt, current + LONGEST_SLEEP);
+    const at = Math.max(current, Math.min(first.dueAt, current + LONGEST_SLEEP));
     // A clock that was set forward leaves `wakesAt` behind it, and a timer that fires later than that.
     if (wakesAt <= at && wakesAt >= current) return;
     clearTimeout(timer);
     wakesAt = at;
-    timer = setTimeout(tick, Math.max(0, Math.ceil(at - current)));
+    timer = setTimeout(tick, Math.ceil(at - current));
   }
 
   function tick(): void {
     wakesAt = Infinity;
+    ticking = true;
     const current = now();
     for (let first = heap[0]; first !== undefined && first.dueAt <= current; first = heap[0]) {
       remove(heap, first);
       first.due(current);
     }
+    ticking = false;
     afterTick();
     arm();
   }
@@ -59,31 +63,31 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
   return {
     set(due, at) {
       if (due.dueAt === at && due.place >= 0) return;
-      if (due.place >= 0) remove(heap, due);
       due.dueAt = at;
-      if (at !== Infinity) insert(heap, due);
+      if (at === Infinity) remove(heap, due);
+      else place(heap, due);
       arm();
     },
     clear(due) {
-      if (due.place < 0) return;
       remove(heap, due);
       arm();
     },
   };
 }
 
-function insert(heap: Due[], due: Due): void {
-  due.place = heap.length;
-  heap.push(due);
+/** Where its time belongs, whether it was in there or not. */
+function place(heap: Due[], due: Due): void {
+  if (due.place < 0) due.place = heap.push(due) - 1;
   rise(heap, due);
+  sink(heap, due);
 }
 
 function remove(heap: Due[], due: Due): void {
+  if (due.place < 0) return;
   const last = heap.pop();
   if (last !== undefined && last !== due) {
     put(heap, last, due.place);
-    rise(heap, last);
-    sink(heap, last);
+    place(heap, last);
   }
   due.place = -1;
 }

@@ -2,25 +2,32 @@
 
 import { operationOutcome } from "../fhir/outcome.ts";
 import { askHost, clock, report, who } from "../host.ts";
-import type { EventPage, LoggedEvent, NotificationEvent } from "../types.ts";
+import type { BusMessage, EventPage, LoggedEvent } from "../types.ts";
 import { failed, isFresh, isOutdated, refresh } from "./access.ts";
 import { type Binding, breakDown, endBinding } from "./binding.ts";
-import { frameSizeOf, renderEvents } from "./rendering.ts";
+import { type Arrival, frameSizeOf, renderArrival, renderEvents, type SocketDialect } from "./rendering.ts";
 import type { Access, BinderState, Watched } from "./state.ts";
 
 /** Events read from the log at once. */
 const PAGE = 100;
 
-/** An event came over the bus. */
-export function deliver(state: BinderState, key: string, number: number, event: NotificationEvent | undefined): void {
+/** An event came over the bus, for some Subscriptions. */
+export function deliverAll(
+  state: BinderState,
+  { keys, numbers, event }: BusMessage & { readonly type: "event" },
+): void {
+  const arrival = event && { event, templates: new Map() };
+  for (const [n, key] of keys.entries()) deliver(state, key, numbers[n] ?? 0, arrival);
+}
+
+function deliver(state: BinderState, key: string, number: number, arrival: Arrival | undefined): void {
   const watched = state.watched.get(key);
   if (watched === undefined) return;
   renewReads(watched);
   const now = clock(state.settings);
-  const logged = event && { ...event, number };
   for (const access of watched.accesses.values()) {
     try {
-      deliverTo(state, access, number, logged, now);
+      deliverTo(state, access, number, arrival, now);
     } catch (cause) {
       // Nothing can be made of this message; perhaps of what the log holds.
       report(state.settings, { type: "error", during: "internal", cause });
@@ -34,22 +41,23 @@ function deliverTo(
   state: BinderState,
   access: Access,
   number: number,
-  event: LoggedEvent | undefined,
+  arrival: Arrival | undefined,
   now: number,
 ): void {
-  const fast = event !== undefined && state.settings.mayReceive === undefined && isFresh(state, access, now);
-  const events = event === undefined ? [] : [event];
+  const fast = arrival !== undefined && state.settings.mayReceive === undefined && isFresh(state, access, now);
+  const texts: Partial<Record<SocketDialect, string>> = {};
   for (const binding of access.bindings) {
     if (binding.live && number <= binding.cursor) continue; // doubled
     if (fast && !binding.pumping && number === binding.cursor + 1 && mayDeliver(state, binding, now)) {
-      send(state, binding, events, number, now);
+      const text = texts[binding.dialect] ??= renderArrival(state, access, binding.dialect, arrival, number);
+      send(state, binding, text, number, number, now);
     } else wake(state, binding);
   }
 }
 
 /** There is news of a log: who reads it from here on shares no read that was begun before. */
 export function renewReads(watched: Watched): void {
-  watched.reads.clear();
+  watched.reads = undefined;
 }
 
 /** Looks into the log for what the binding has not had. */
@@ -93,7 +101,7 @@ async function step(state: BinderState, binding: Binding): Promise<boolean> {
 /** True when what was read may be used, however long that took. Else who told of a change, or of failure, wakes again. */
 async function reread(state: BinderState, access: Access): Promise<boolean> {
   await refresh(state, access);
-  return !isOutdated(access) && !access.failing.has("access");
+  return !isOutdated(access) && !access.failing?.has("access");
 }
 
 /** Says that events are lost, up to a number, and goes on after it; false when the socket did not take that. */
@@ -124,7 +132,7 @@ async function sendPage(state: BinderState, binding: Binding, page: EventPage): 
     n += batch.length;
     const last = batch.at(-1)?.number ?? binding.cursor;
     if (allowed.length === 0) binding.cursor = last;
-    else if (!send(state, binding, allowed, last, now)) return false;
+    else if (!sendEvents(state, binding, allowed, last, now)) return false;
   }
   // A page without progress, of a log that lags behind itself, is looked at again in time, not at once.
   return binding.cursor > before && binding.cursor < page.head;
@@ -145,7 +153,7 @@ async function withoutWithheld(
         askHost(settings, "may-receive", () => settings.mayReceive?.(event, subscription, caller) ?? false)
       ),
     );
-    access.failing.delete("decision");
+    access.failing?.delete("decision");
     return events.filter((_, n) => decisions[n]);
   } catch {
     failed(state, access, "decision"); // the host has been told the cause
@@ -163,20 +171,32 @@ function mayDeliver(state: BinderState, binding: Binding, now: number): boolean 
   return binding.access.facts.status === "active" && !binding.session.suspect && binding.session.hasRoom();
 }
 
-function send(
+function sendEvents(
   state: BinderState,
   binding: Binding,
   events: readonly LoggedEvent[],
   last: number,
   now: number,
 ): boolean {
-  const { access, session } = binding;
-  if (!session.send(renderEvents(state, access, binding.dialect, events))) return false;
+  const text = renderEvents(state, binding.access, binding.dialect, events);
+  return send(state, binding, text, events[0]?.number ?? last, last, now);
+}
+
+/** Sends the frame of the events from `first` to `last`. */
+function send(
+  state: BinderState,
+  binding: Binding,
+  text: string,
+  first: number,
+  last: number,
+  now: number,
+): boolean {
+  if (!binding.session.send(text)) return false;
   binding.cursor = last;
   binding.sentAt = now;
   if (state.settings.onEvent !== undefined) {
-    const first = events[0]?.number ?? last;
-    report(state.settings, { type: "delivered", caller: who(access.caller), subscription: binding.id, first, last });
+    const caller = who(binding.access.caller);
+    report(state.settings, { type: "delivered", caller, subscription: binding.id, first, last });
   }
   return true;
 }
@@ -184,14 +204,15 @@ function send(
 /** Reads on from a number; bindings that are at the same one share the read. */
 async function readPage(state: BinderState, access: Access, after: number): Promise<EventPage | undefined> {
   const { watched } = access;
-  let reading = watched.reads.get(after);
+  const reads = watched.reads ??= new Map();
+  let reading = reads.get(after);
   if (reading === undefined) {
-    reading = readLog(state, watched, after).finally(() => watched.reads.delete(after));
-    watched.reads.set(after, reading);
+    reading = readLog(state, watched, after).finally(() => reads.delete(after));
+    reads.set(after, reading);
   }
   try {
     const page = await reading;
-    access.failing.delete("log");
+    access.failing?.delete("log");
     return page;
   } catch {
     failed(state, access, "log"); // the host has been told the cause

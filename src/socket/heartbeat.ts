@@ -2,7 +2,7 @@
 
 import { clock } from "../host.ts";
 import { isFresh, isOutdated, refresh } from "./access.ts";
-import { type Binding, heartbeatAt, schedule } from "./binding.ts";
+import { type Binding, breakDown, heartbeatAt, schedule } from "./binding.ts";
 import { headsOf } from "./heads.ts";
 import { renderHeartbeat } from "./rendering.ts";
 import type { BinderState } from "./state.ts";
@@ -16,25 +16,33 @@ export async function sendHeartbeats(state: BinderState): Promise<void> {
   if (due.length === 0) return;
   for (const binding of due) binding.beating = true;
   const heads = await headsOf(state, due);
-  await Promise.all(due.map((binding) => sendHeartbeat(state, binding, heads?.get(binding.access.watched.key))));
+  for (const binding of due) {
+    const { access } = binding;
+    const head = heads.get(access.watched.key);
+    // Access is read again before a heartbeat as before an event; who waits for that keeps nobody else waiting.
+    if (isFresh(state, access, clock(state.settings))) sendHeartbeat(state, binding, head);
+    else void refresh(state, access).then(() => sendHeartbeat(state, binding, head)); // it never rejects
+  }
 }
 
-/** Access is read again before a heartbeat as before an event; who waits for that keeps nobody else waiting. */
-async function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined): Promise<void> {
-  if (!isFresh(state, binding.access, clock(state.settings))) await refresh(state, binding.access);
+function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined): void {
   binding.beating = false;
   state.heartbeats.delete(binding);
   if (binding.ended) return;
-  const now = clock(state.settings);
-  const sent = head !== undefined && beat(state, binding, head, now);
-  schedule(state, binding, sent ? 0 : now + RETRY);
+  try {
+    const now = clock(state.settings);
+    const sent = head !== undefined && beat(state, binding, head, now);
+    schedule(state, binding, sent ? 0 : now + RETRY);
+  } catch (cause) {
+    breakDown(state, binding, cause);
+  }
 }
 
 /** True when it was sent, or is not due any more because something else was. */
 function beat(state: BinderState, binding: Binding, head: number, now: number): boolean {
   const { access, session, dialect } = binding;
   if (now < heartbeatAt(binding) || dialect === "legacy") return true;
-  if (access.failing.has("access") || isOutdated(access) || session.suspect) return false;
+  if (access.failing?.has("access") || isOutdated(access) || session.suspect) return false;
   if (now >= binding.expiresAt || !session.hasRoom()) return false;
   if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor)))) return false;
   binding.sentAt = now;

@@ -3,19 +3,22 @@
 import { ANY_REVOCATION } from "../event/key.ts";
 import { askHost } from "../host.ts";
 import { noteForAttempts } from "./attempt.ts";
-import type { Binding } from "./binding.ts";
 import { renewReads, wake } from "./delivery.ts";
-import { readHeads } from "./heads.ts";
+import { inBatches, readBatch } from "./heads.ts";
 import { recheckTokens } from "./revocation.ts";
 import { startBindings } from "./start.ts";
+import type { Session } from "./session.ts";
 import type { BinderState, Watched } from "./state.ts";
+
+/** Batches that the log is asked for at a time: many would be a burden to it, and to the memory here. */
+const LANES = 4;
 
 /**
  * Finds lost events, lost revocations and handshakes that still wait. What it sets going is not waited for: one store or
  * Subscription that hangs must not keep the others from the next round. Never rejects.
  */
 export async function reconcile(state: BinderState): Promise<void> {
-  void startBindings(state, waiting(state)); // it never rejects
+  void startBindings(state, [...state.waiting]); // it never rejects
   await Promise.all([reconcileRevocations(state), reconcileEvents(state)]);
 }
 
@@ -29,13 +32,22 @@ async function reconcileRevocations(state: BinderState): Promise<void> {
   }
   const moved = before !== undefined && state.revocations !== before;
   if (moved) noteForAttempts(state, ANY_REVOCATION);
-  const doubtful = [...state.sessions].filter((one) => one.bindings.size > 0 && (moved || one.suspect));
+  const doubtful: Session[] = [];
+  for (const one of state.sessions) if ((moved || one.suspect) && one.bindings.size > 0) doubtful.push(one);
   void recheckTokens(state, doubtful); // it never rejects
 }
 
 async function reconcileEvents(state: BinderState): Promise<void> {
-  const heads = await readHeads(state, [...state.watched.keys()]);
-  for (const watched of state.watched.values()) compare(state, watched, heads.get(watched.key));
+  const batches = inBatches(state.watched.values());
+  const lane = async () => {
+    for (const batch of batches) await reconcileBatch(state, batch);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+async function reconcileBatch(state: BinderState, batch: readonly Watched[]): Promise<void> {
+  const heads = await readBatch(state, batch.map(({ key }) => key));
+  batch.forEach((watched, n) => compare(state, watched, heads && (heads[n] ?? 0)));
 }
 
 /**
@@ -46,22 +58,11 @@ function compare(state: BinderState, watched: Watched, head: number | undefined)
   let renewed = false;
   for (const access of watched.accesses.values()) {
     for (const binding of access.bindings) {
-      const elsewhere = access.failing.size > 0 || head !== undefined && head !== binding.cursor;
+      const elsewhere = (access.failing?.size ?? 0) > 0 || head !== undefined && head !== binding.cursor;
       if (!binding.live || !elsewhere) continue;
       if (!renewed) renewReads(watched);
       renewed = true;
       wake(state, binding);
     }
   }
-}
-
-/** Bindings without a handshake. */
-function waiting(state: BinderState): Binding[] {
-  const bindings: Binding[] = [];
-  for (const { accesses } of state.watched.values()) {
-    for (const access of accesses.values()) {
-      for (const binding of access.bindings) if (binding.awaitsHandshake) bindings.push(binding);
-    }
-  }
-  return bindings;
 }

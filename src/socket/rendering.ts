@@ -1,8 +1,10 @@
 // Notifications as text. One event is rendered once for all sockets of a caller that speak the same dialect.
 
-import { buildNotification, type Dialect, type NotificationContent, type Notified } from "../fhir/notification.ts";
+import { buildNotification, type Dialect } from "../fhir/notification.ts";
+import { stamp, type StatusContent } from "../fhir/status.ts";
+import { fill, inQuotes, type Look, makeTemplate, type Template } from "../fhir/template.ts";
 import { clock } from "../host.ts";
-import type { LoggedEvent } from "../types.ts";
+import type { LoggedEvent, NotificationEvent } from "../types.ts";
 import type { Access, BinderState } from "./state.ts";
 
 /** How a binding is spoken to; `legacy` is R4's `ping <id>`. */
@@ -10,6 +12,28 @@ export type SocketDialect = Dialect | "legacy";
 
 /** What events look like, for as long as somebody has them in hand. */
 export type Rendered = WeakMap<LoggedEvent, Partial<Record<SocketDialect, string>>>;
+
+/** Templates by all that they do not leave open, which is little: there are a few dozen at most. */
+export type Templates = Map<string, Template>;
+
+/** An event in hand, which may be one of many Subscriptions. */
+export interface Arrival {
+  readonly event: NotificationEvent;
+  readonly templates: Templates;
+}
+
+/** The frame of an event, for the Subscription where it has this number. */
+export function renderArrival(
+  state: BinderState,
+  access: Access,
+  dialect: SocketDialect,
+  { event, templates }: Arrival,
+  number: number,
+): string {
+  if (dialect === "legacy") return legacyPing(access);
+  const content = (number: string) => ({ type: "event-notification" as const, events: [{ ...event, number }] });
+  return renderLike(state, access, dialect, templates, number, content);
+}
 
 /** The frame of some events, at least one. */
 export function renderEvents(
@@ -19,7 +43,10 @@ export function renderEvents(
   events: readonly LoggedEvent[],
 ): string {
   const [event] = events;
-  if (event === undefined || events.length > 1) return renderNew(state, access, dialect, events);
+  // For one socket there is nothing to share.
+  if (event === undefined || events.length > 1 || access.bindings.size === 1) {
+    return renderNew(state, access, dialect, events);
+  }
   const rendered = access.rendered ??= new WeakMap();
   const texts = rendered.get(event) ?? {};
   rendered.set(event, texts);
@@ -32,29 +59,51 @@ function renderNew(
   dialect: SocketDialect,
   events: readonly LoggedEvent[],
 ): string {
-  return dialect === "legacy"
-    ? `ping ${access.watched.id}`
-    : render(state, access, dialect, { type: "event-notification", events });
+  if (dialect === "legacy") return legacyPing(access);
+  const notified = { ...lookOf(state, access, dialect), id: access.watched.id, ...stamp(clock(state.settings)) };
+  return JSON.stringify(buildNotification(notified, { type: "event-notification", events }));
+}
+
+/** R4: https://hl7.org/fhir/R4/subscription.html#channels */
+function legacyPing({ watched }: Access): string {
+  return `ping ${watched.id}`;
 }
 
 /** The frame that answers a bind. */
 export function renderHandshake(state: BinderState, access: Access, dialect: SocketDialect, head: number): string {
-  return dialect === "legacy"
-    ? `bound ${access.watched.id}`
-    : render(state, access, dialect, { type: "handshake", head });
+  if (dialect === "legacy") return `bound ${access.watched.id}`;
+  return renderLike(state, access, dialect, state.templates.handshake, head, (head) => ({ type: "handshake", head }));
 }
 
 /** The frame that says that the server is still there. */
 export function renderHeartbeat(state: BinderState, access: Access, dialect: Dialect, head: number): string {
-  return render(state, access, dialect, { type: "heartbeat", head });
+  return renderLike(state, access, dialect, state.templates.heartbeat, head, (head) => ({ type: "heartbeat", head }));
 }
 
-function render(state: BinderState, access: Access, dialect: Dialect, content: NotificationContent): string {
-  const { base, fhirVersion, defaultContent } = state.settings;
-  const { facts, watched } = access;
-  const level = facts.content ?? defaultContent;
-  const notified: Notified = { base, fhirVersion, id: watched.id, facts, level, dialect, now: clock(state.settings) };
-  return JSON.stringify(buildNotification(notified, content));
+/** From a template, which is made where there is none. */
+function renderLike(
+  state: BinderState,
+  access: Access,
+  dialect: Dialect,
+  templates: Templates,
+  number: number,
+  content: (number: string) => StatusContent,
+): string {
+  const { status, topic, content: level } = access.facts;
+  const name = `${dialect} ${level} ${status} ${topic === undefined}`;
+  let template = templates.get(name);
+  if (template === undefined) templates.set(name, template = makeTemplate(lookOf(state, access, dialect), content));
+  return fill(template, {
+    id: inQuotes(access.watched.id),
+    topic: inQuotes(topic ?? ""),
+    number: String(number),
+    ...stamp(clock(state.settings)),
+  });
+}
+
+function lookOf({ settings }: BinderState, { facts }: Access, dialect: Dialect): Look {
+  const { base, fhirVersion, defaultContent } = settings;
+  return { base, fhirVersion, facts, level: facts.content ?? defaultContent, dialect };
 }
 
 /** Events that one frame may hold. */

@@ -1,7 +1,7 @@
 // Revocations reach live bindings: by a message at once, by the count of them when the message was lost.
 
 import { tokenSubject } from "../event/key.ts";
-import { askHost, clock } from "../host.ts";
+import { clock } from "../host.ts";
 import { refresh } from "./access.ts";
 import { type Binding, endBinding, settleExpiry } from "./binding.ts";
 import type { Session } from "./session.ts";
@@ -46,11 +46,9 @@ async function recheckSession(state: BinderState, session: Session): Promise<voi
 }
 
 async function checkSession(state: BinderState, session: Session): Promise<void> {
-  const { tokens } = state.settings;
   try {
     for (const token of tokensOf(session)) {
-      const surviving = await askHost(state.settings, "verify", () => tokens.surviving?.(token.grant) ?? []);
-      await drop(state, session, token, surviving);
+      await drop(state, session, token, await state.survivors(token.grant));
     }
   } catch {
     return distrust(state, session); // the host has been told the cause

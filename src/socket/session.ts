@@ -10,6 +10,7 @@ import { type Binding, endBinding } from "./binding.ts";
 import type { Due } from "./deadlines.ts";
 import { wake } from "./delivery.ts";
 import { type Command, parseFrame, PONG } from "./protocol.ts";
+import { Peer } from "./peer.ts";
 import { FrameRate } from "./rate.ts";
 import { startBindings } from "./start.ts";
 import type { BinderState } from "./state.ts";
@@ -17,9 +18,6 @@ import { unbind } from "./unbind.ts";
 
 /** Milliseconds between looks at a full buffer, where the runtime does not tell when it has room. */
 const DRAIN_POLL = 250;
-
-/** Milliseconds between protocol pings; a peer that answered none of them in between is dead. */
-const PING_EVERY = 30_000;
 
 /** Milliseconds that a peer has to answer a close before it is cut off: it might never do so, and counts until then. */
 const CLOSING_HANDSHAKE = 10_000;
@@ -42,6 +40,7 @@ export class Session implements SocketSession, Due {
   over = false;
   dueAt = Infinity;
   place = -1;
+  readonly #peer: Peer;
   readonly #rate: FrameRate;
   readonly #frames: (string | Command)[] = [];
   /** OperationOutcomes that the socket has not taken. */
@@ -51,8 +50,6 @@ export class Session implements SocketSession, Due {
   #closeReason: string | undefined;
   #unboundSince: number;
   #stalledSince: number | undefined;
-  #pingedAt: number;
-  #ponged = true;
   #goingAwayAt = Infinity;
 
   constructor(state: BinderState, socket: BindingSocket, legacyCaller: Caller | undefined) {
@@ -62,7 +59,7 @@ export class Session implements SocketSession, Due {
     this.legacyCaller = legacyCaller;
     this.#rate = new FrameRate(state.settings.limits.framesPerSecond, now);
     this.#unboundSince = now;
-    this.#pingedAt = now;
+    this.#peer = new Peer(state.settings, socket);
     state.sessions.add(this);
     state.unbound.add(this);
     state.rounds.start();
@@ -97,24 +94,24 @@ export class Session implements SocketSession, Due {
     this.#schedule(clock(this.state.settings));
     if (!this.#tellRest()) return;
     const bindings = [...this.bindings.values()];
-    void startBindings(this.state, bindings.filter((binding) => binding.awaitsHandshake)); // it never rejects
+    void startBindings(this.state, bindings); // it never rejects
     for (const binding of bindings) wake(this.state, binding);
   }
 
   alive(): void {
-    this.#ponged = true;
+    this.#peer.pong();
   }
 
   due(now: number): void {
-    if (this.over) return this.#cut();
+    if (this.over) return this.#peer.cut();
     const { limits } = this.state.settings;
     if (now >= this.#goingAwayAt) return this.close(1001, "going away");
     if (this.#unbindDeadline() <= now) return this.drop(1008, "no binding");
     if (this.#stalledSince !== undefined) {
-      if (this.#bufferHasRoom()) this.drained();
+      if (this.#peer.hasRoom) this.drained();
       else if (now >= this.#stalledSince + limits.drainDeadline * 1000) return this.drop(1013, "slow reader");
     }
-    if (now >= this.#pingedAt + PING_EVERY && !this.#ping(now)) return;
+    if (now >= this.#peer.pingAt && !this.#ping(now)) return;
     this.#schedule(now);
   }
 
@@ -148,7 +145,7 @@ export class Session implements SocketSession, Due {
 
   /** Whether more may be sent; a reader that is too slow is given a deadline. */
   hasRoom(): boolean {
-    if (this.#stalledSince === undefined && this.#bufferHasRoom()) return true;
+    if (this.#stalledSince === undefined && this.#peer.hasRoom) return true;
     this.#stall();
     return false;
   }
@@ -187,14 +184,14 @@ export class Session implements SocketSession, Due {
   close(code: number, reason?: string, end: EndReason = "closed"): void {
     if (this.over) return;
     this.#finish(end);
-    this.#attempt(() => this.socket.close(code, reason));
+    this.#peer.close(code, reason);
     if (this.socket.terminate === undefined || !this.state.sessions.has(this)) return;
     this.state.deadlines.set(this, clock(this.state.settings) + CLOSING_HANDSHAKE);
   }
 
-  /** Closes with 1001 at a time to come. */
+  /** Closes with 1001 at a time to come, the earliest of all that are given. */
   goAway(at: number): void {
-    this.#goingAwayAt = at;
+    this.#goingAwayAt = Math.min(this.#goingAwayAt, at);
     this.#schedule(at);
   }
 
@@ -253,10 +250,6 @@ export class Session implements SocketSession, Due {
     return true;
   }
 
-  #bufferHasRoom(): boolean {
-    return (this.socket.bufferedAmount ?? 0) <= this.state.settings.limits.sendBuffer;
-  }
-
   #stall(): void {
     if (this.#stalledSince !== undefined || this.over) return;
     const now = clock(this.state.settings);
@@ -266,32 +259,12 @@ export class Session implements SocketSession, Due {
 
   /** Pings a peer, or gives up one that has not answered the last ping. */
   #ping(now: number): boolean {
-    if (this.socket.ping === undefined) return true;
-    if (!this.#ponged) {
+    const outcome = this.#peer.ping(now);
+    if (outcome === "silent") {
       this.#finish("closed");
-      this.#cut();
-      return false;
-    }
-    this.#pingedAt = now;
-    this.#ponged = false;
-    if (this.#attempt(() => this.socket.ping?.())) return true;
-    this.drop(1011);
-    return false;
-  }
-
-  #cut(): void {
-    this.#attempt(() => this.socket.terminate ? this.socket.terminate() : this.socket.close(1001, "no pong"));
-  }
-
-  /** What a runtime's socket throws must not stop the one timer of all. */
-  #attempt(call: () => void): boolean {
-    try {
-      call();
-      return true;
-    } catch (cause) {
-      report(this.state.settings, { type: "error", during: "send", cause });
-      return false;
-    }
+      this.#peer.cut();
+    } else if (outcome === "failed") this.drop(1011);
+    return outcome === "sent";
   }
 
   #unbindDeadline(): number {
@@ -304,8 +277,7 @@ export class Session implements SocketSession, Due {
     const { limits } = this.state.settings;
     const drop = this.#stalledSince === undefined ? Infinity : this.#stalledSince + limits.drainDeadline * 1000;
     const poll = this.#stalledSince === undefined || this.socket.reportsDrain ? Infinity : now + DRAIN_POLL;
-    const ping = this.socket.ping === undefined ? Infinity : this.#pingedAt + PING_EVERY;
-    this.state.deadlines.set(this, Math.min(this.#unbindDeadline(), drop, poll, ping, this.#goingAwayAt));
+    this.state.deadlines.set(this, Math.min(this.#unbindDeadline(), drop, poll, this.#peer.pingAt, this.#goingAwayAt));
   }
 
   #finish(reason: EndReason): void {

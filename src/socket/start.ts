@@ -11,7 +11,7 @@ import { type Access, type BinderState, moment } from "./state.ts";
 
 /** Sends a handshake to each that waits for one; where that fails it waits for the next `reconcile`. Never rejects. */
 export async function startBindings(state: BinderState, all: readonly Binding[]): Promise<void> {
-  const bindings = all.filter(({ awaitsHandshake, starting, ended }) => awaitsHandshake && !starting && !ended);
+  const bindings = all.filter((one) => state.waiting.has(one) && !one.starting);
   if (bindings.length === 0) return;
   for (const binding of bindings) binding.starting = true;
   const outdated = new Set(bindings.map(({ access }) => access).filter(isOutdated));
@@ -51,8 +51,8 @@ function handshake(state: BinderState, binding: Binding, head: number): void {
   if (now >= binding.expiresAt) return endBinding(state, binding, "expired");
   const text = renderHandshake(state, access, binding.dialect, Math.max(head, binding.cursor));
   if (!session.hasRoom() || !session.send(text)) return;
-  access.failing.delete("log");
-  binding.awaitsHandshake = false;
+  access.failing?.delete("log");
+  state.waiting.delete(binding);
   binding.sentAt = now;
   if (!binding.live) {
     binding.live = true;

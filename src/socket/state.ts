@@ -6,10 +6,11 @@ import type { BindingGrant, Caller, EventPage, FhirSubscription } from "../types
 import type { Binding } from "./binding.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Listener } from "./listener.ts";
-import type { Rendered } from "./rendering.ts";
+import type { Rendered, Templates } from "./rendering.ts";
 import type { Rounds } from "./rounds.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import type { Survivors } from "./survivors.ts";
 
 /** The whole state of one binder. */
 export interface BinderState {
@@ -28,8 +29,13 @@ export interface BinderState {
   readonly attempts: Set<BindAttempt>;
   /** Sockets whose tokens are being checked for revocation. */
   readonly checks: Map<Session, Turn>;
+  readonly survivors: Survivors;
+  /** Bindings to which the handshake of their last bind is still to be sent. */
+  readonly waiting: Set<Binding>;
   /** Bindings whose heartbeat waits for the log's head. */
   readonly heartbeats: Set<Binding>;
+  /** Of the notifications that tell nothing but a number. */
+  readonly templates: { readonly handshake: Templates; readonly heartbeat: Templates };
   /** What was last sent to callers that have left, by caller and key, oldest first. */
   readonly remembered: Map<string, { readonly number: number; readonly until: number }>;
   /** The count of revocations that has been acted upon. */
@@ -38,6 +44,8 @@ export interface BinderState {
   moments: number;
   /** True from `close()` on. */
   closing: boolean;
+  /** What every call of `close()` waits for. */
+  closed: Promise<void> | undefined;
   /** Called when the last socket has gone. */
   emptied: () => void;
 }
@@ -49,7 +57,7 @@ export interface Watched {
   /** By caller, claims included: what one may see says nothing of another. */
   readonly accesses: Map<string, Access>;
   /** Reads of the log under way, by the number they begin after: none from before the last news of that log. */
-  readonly reads: Map<number, Promise<EventPage>>;
+  reads: Map<number, Promise<EventPage>> | undefined;
 }
 
 /** What one caller may see of a Subscription, shared by all of its sockets. */
@@ -67,7 +75,7 @@ export interface Access {
   changed: number;
   reading: (Turn & { readonly began: Moment }) | undefined;
   /** Since when something that delivery needs could not be had, and when it was last tried; milliseconds. */
-  readonly failing: Map<Failure, { readonly since: number; readonly last: number }>;
+  failing: Map<Failure, { readonly since: number; readonly last: number }> | undefined;
   rendered: Rendered | undefined;
 }
 
@@ -114,7 +122,7 @@ export function moment(state: BinderState): Moment {
 export function enter(state: BinderState, key: string, id: string, caller: Caller, read: FreshRead): Access {
   let watched = state.watched.get(key);
   if (watched === undefined) {
-    watched = { key, id, accesses: new Map(), reads: new Map() };
+    watched = { key, id, accesses: new Map(), reads: undefined };
     state.watched.set(key, watched);
   }
   const name = JSON.stringify([caller.tenant ?? null, caller.id, caller.claims ?? null]);
@@ -128,7 +136,7 @@ export function enter(state: BinderState, key: string, id: string, caller: Calle
     ...read,
     changed: 0,
     reading: undefined,
-    failing: new Map(),
+    failing: undefined,
     rendered: undefined,
   };
   watched.accesses.set(name, access);

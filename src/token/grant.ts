@@ -17,7 +17,7 @@ export function isBearerText(token: string): boolean {
 /** Revocation as every signer with a store does it. */
 export interface Revocations {
   generations(draft: GrantDraft): Promise<readonly number[]>;
-  surviving(grant: BindingGrant): Promise<readonly string[]>;
+  surviving(grants: readonly BindingGrant[]): Promise<readonly (readonly string[])[]>;
   revocations(): Promise<number>;
 }
 
@@ -27,17 +27,27 @@ export function createRevocations(store: TokenStore): Revocations {
     async generations(draft) {
       return await store.generations(subjectsOf(draft));
     },
-    async surviving(grant) {
-      const [token, caller, ...subscriptions] = await store.generations([tokenSubject(grant.id), ...subjectsOf(grant)]);
-      const [callerThen, ...subscriptionsThen] = grant.generations ?? [];
-      if (token !== 0 || caller !== callerThen) return [];
-      return grant.subscriptions.filter((_, n) => subscriptions[n] === subscriptionsThen[n]);
+    async surviving(grants) {
+      const subjects = grants.map((grant) => [tokenSubject(grant.id), ...subjectsOf(grant)]);
+      const now = await store.generations(subjects.flat());
+      let end = 0;
+      return grants.map((grant, n) => survivingOf(grant, now.slice(end, end += subjects[n]?.length ?? 0)));
     },
     async revocations() {
       const [count] = await store.generations([ANY_REVOCATION]);
       return count ?? 0;
     },
   };
+}
+
+/** What is left of a grant, by the generations of the token, the caller and the Subscriptions. */
+function survivingOf(
+  { generations = [], subscriptions }: BindingGrant,
+  [token, caller, ...now]: readonly number[],
+): readonly string[] {
+  const [callerThen, ...then] = generations;
+  if (token !== 0 || caller !== callerThen) return [];
+  return subscriptions.filter((_, n) => now[n] === then[n]);
 }
 
 /** The caller first, then the Subscriptions, as in `BindingGrant.generations`. */

@@ -57,16 +57,16 @@ export function createJwtSigner(
 /** Without a store: nothing can be revoked, no token is used up. */
 export function createJwtSigner(
   options: Omit<JwtSignerOptions, "store" | "singleUse">,
-): Promise<Pick<TokenSigner, "sign" | "verify" | "local"> & JwtKeySet>;
+): Promise<Pick<TokenSigner, "sign" | "verify" | "local" | "maxLifetime"> & JwtKeySet>;
 export async function createJwtSigner(options: JwtSignerOptions): Promise<TokenSigner & JwtKeySet> {
-  const { sign, verify = [], store, singleUse = false } = options;
+  const { sign, verify = [], store, singleUse = false, maxLifetime = 86400 } = options;
   if (singleUse && store === undefined) throw new TypeError("Cannot make tokens single-use: there is no store");
-  checkCount("maxLifetime", options.maxLifetime);
+  checkCount("maxLifetime", maxLifetime);
   if (options.clockSkew !== 0) checkCount("clockSkew", options.clockSkew);
   const keys = await readKeys([sign, ...verify]);
-  const format = createJwtFormat(keys, options);
+  const format = createJwtFormat(keys, maxLifetime, options);
   const signer = store === undefined ? createStatelessSigner(format) : createRevocableSigner(format, store, singleUse);
-  return { ...signer, jwks: { keys: keys.flatMap(({ jwk }) => jwk === undefined ? [] : [jwk]) } };
+  return { ...signer, maxLifetime, jwks: { keys: keys.flatMap(({ jwk }) => jwk === undefined ? [] : [jwk]) } };
 }
 
 async function readKeys(keys: readonly SigningKey[]): Promise<ReadyKey[]> {
@@ -76,8 +76,11 @@ async function readKeys(keys: readonly SigningKey[]): Promise<ReadyKey[]> {
   return await Promise.all(keys.map(readKey));
 }
 
-function createJwtFormat(keys: readonly ReadyKey[], options: JwtSignerOptions): TokenFormat {
-  const { issuer, maxLifetime = 86400, clockSkew = 5 } = options;
+function createJwtFormat(
+  keys: readonly ReadyKey[],
+  maxLifetime: number,
+  { issuer, clockSkew = 5 }: JwtSignerOptions,
+): TokenFormat {
   const known = keys.map((key) => ({ ...key, prefix: prefixOf(key) }));
   const [key] = known;
   if (key?.signing === undefined) throw new TypeError(`Cannot sign with key "${key?.kid}": it can only verify`);

@@ -34,7 +34,7 @@ export function createRevocableSigner(format: TokenFormat, store: TokenStore, si
     },
     async verify(token, now = Date.now()) {
       const grant = await format.read(token, now);
-      const surviving = await revocations.surviving(grant);
+      const [surviving = []] = await revocations.surviving([grant]);
       if (surviving.length === 0) throw new BindingError("token-unknown");
       return narrow(grant, surviving);
     },

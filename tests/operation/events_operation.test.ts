@@ -274,6 +274,23 @@ describe("handleSubscriptionEvents with mayReceive", () => {
     assertEquals(seen, [1, 2, 3].map((number) => [number, "abc123", ALICE]));
   });
 
+  it("asks about a hundred events at the same time, and keeps their order", async () => {
+    let asking = 0;
+    let most = 0;
+    const host = makeAskedHost({
+      async mayReceive({ number }) {
+        most = Math.max(most, ++asking);
+        await Promise.resolve();
+        asking--;
+        return number % 2 === 1;
+      },
+    });
+    await host.happen("abc123", 250);
+    const numbers = await numbersOf(await askEvents(host, EVENTS));
+    assertEquals(numbers, Array.from({ length: 125 }, (_, n) => 2 * n + 1));
+    assertEquals(most, 100);
+  });
+
   for (
     const [what, mayReceive] of [
       ["throws", () => Promise.reject(new Error("hunter2"))],

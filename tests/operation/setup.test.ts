@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { handleGetWsBindingToken } from "@fhir-ws/binding";
+import { createJwtSigner, handleGetWsBindingToken } from "@fhir-ws/binding";
 import { assert, assertEquals, assertFalse, assertMatch, assertRejects } from "@std/assert";
 import { call, type HostOptions, makeHost, OPERATION, readAnswer } from "./fake_host.ts";
 
@@ -141,6 +141,19 @@ for (const options of GOOD) {
     await readAnswer(await call(makeHost(options)));
   });
 }
+
+test("handleGetWsBindingToken throws for a tokenLifetime beyond what the signer signs, the default one too", async () => {
+  const tokens = await createJwtSigner({ sign: { kid: "k1", key: new Uint8Array(32) }, maxLifetime: 60 });
+  assertEquals(tokens.maxLifetime, 60);
+  await readAnswer(await call(makeHost({ tokens, tokenLifetime: 60 })));
+  for (const options of [{ tokenLifetime: 61 }, {}]) {
+    const { message } = await assertRejects(() => call(makeHost({ tokens, ...options })), RangeError);
+    assertEquals(
+      message,
+      `Cannot use tokenLifetime ${options.tokenLifetime ?? 3600}: it is not an integer from 1 to 60`,
+    );
+  }
+});
 
 test("handleGetWsBindingToken asks no callback and reads no clock before a context was found to be in order", async () => {
   let asked = 0;

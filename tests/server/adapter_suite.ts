@@ -130,6 +130,15 @@ export function adapterSuite({ server, limits }: AdapterTarget): void {
         await assertEnded(url);
       });
 
+      it("tells a client why it was closed though more of its frames were on their way", async () => {
+        const url = at("close-later");
+        const { socket, opened, closed } = client(url, Kind);
+        await opened;
+        for (let number = 0; number < 40; number++) socket.send(`${number}`);
+        assertEquals(await closed, { code: 1008, reason: "0" });
+        await assertEnded(url);
+      });
+
       it("ends the session once when the client closes with a code and a reason of its own", async () => {
         const url = at("echo");
         const { socket, opened, closed } = client(url, Kind);

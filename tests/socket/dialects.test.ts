@@ -1,4 +1,10 @@
-import type { ContentLevel, Dialect, FhirVersion } from "@fhir-ws/binding";
+import {
+  type ContentLevel,
+  type Dialect,
+  type FhirVersion,
+  notificationBundle,
+  type NotificationContent,
+} from "@fhir-ws/binding";
 import { assert, assertEquals, assertExists, assertMatch } from "@std/assert";
 import { describe, test } from "node:test";
 import { EVENT, type FakeSocket, FHIR_VERSIONS, inHarness, type ReadNotification, TOPIC } from "./harness.ts";
@@ -173,6 +179,50 @@ describe("the dialect of a binding", () => {
       assertEquals(onlyNotification(json).bundle.entry[0]?.resource?.resourceType, "SubscriptionStatus");
     }),
   );
+});
+
+describe("a notification", () => {
+  // As JSON has to escape it, and as a template could take it for a place of its own.
+  const topics = [TOPIC, 'http://example.org/"\\$&{number}', null];
+  const cases = FHIR_VERSIONS.flatMap((version) =>
+    DIALECTS.flatMap((dialect) => LEVELS.map((content) => ({ version, dialect, content })))
+  );
+  for (const { version, dialect, content } of cases) {
+    test(
+      `is what notificationBundle makes of it in ${version} ${dialect} ${content}, for all of many alike`,
+      inHarness({ fhirVersion: version }, async (h) => {
+        const subscriptions = await Promise.all(topics.flatMap((topic, n) => [
+          h.put(`a${n}`, { topic, content, heartbeatPeriod: 60 }),
+          h.put(`b${n}`, { topic, content, heartbeatPeriod: 60 }),
+        ]));
+        const ids = subscriptions.map(({ id = "" }) => id);
+        const socket = await h.open();
+        const plain = (text: string) =>
+          text.replace(/"timestamp":"[^"]*"/, "").replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "uuid");
+        const expect = (of: (id: string) => NotificationContent) => {
+          const endpoint = { base: h.base, fhirVersion: version };
+          const bundles = subscriptions.map((one) => notificationBundle(endpoint, one, of(one.id ?? ""), { dialect }));
+          assertEquals(
+            socket.take().map(({ text }) => plain(text)).sort(),
+            bundles.map((one) => plain(JSON.stringify(one))).sort(),
+          );
+        };
+        for (const frame of await h.bind(socket, await h.mint(ids), dialect)) assert(frame.kind === "notification");
+        await h.notify(["a0", "a1"]);
+        socket.take();
+        const numberOf = (id: string) => id === "a0" || id === "a1" ? 2 : 1;
+        const event = {
+          ...EVENT,
+          timestamp: "2030-01-01T00:00:00Z",
+          additionalContext: [{ reference: "Patient/p1", resource: { resourceType: "Patient", id: "p1" } }],
+        };
+        await h.notify(ids, event);
+        expect((id) => ({ type: "event-notification", events: [{ ...event, number: numberOf(id) }] }));
+        await h.advance(60_000);
+        expect((id) => ({ type: "heartbeat", head: numberOf(id) }));
+      }),
+    );
+  }
 });
 
 describe("the content level", () => {

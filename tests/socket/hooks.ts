@@ -23,7 +23,7 @@ export function hookSigner(host: FakeHost, signer: TokenSigner): TokenSigner {
       generations: (draft) => host.run("generations", () => signer.generations?.(draft) ?? [], draft),
     }),
     ...(signer.surviving && {
-      surviving: (grant) => host.run("surviving", () => signer.surviving?.(grant) ?? [], grant),
+      surviving: (grants) => host.run("surviving", () => signer.surviving?.(grants) ?? [], grants),
     }),
     ...(signer.revocations && {
       revocations: () => host.run("revocations", () => signer.revocations?.() ?? 0),

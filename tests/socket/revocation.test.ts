@@ -1,5 +1,6 @@
 // Revocations and live bindings: nothing is sent in doubt, and only what is dead ends.
 
+import type { BindingGrant } from "@fhir-ws/binding";
 import { assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
 import { gateAll, intercept } from "../tools/gates.ts";
@@ -10,6 +11,12 @@ function lose({ host }: Harness, type: string): void {
   intercept(host, (pass, message) => {
     if (message.type !== type) pass();
   });
+}
+
+/** The Subscriptions of the grants that the signer was asked about, call by call. */
+function askedOf({ host }: Harness): string[][] {
+  const calls = host.calls.filter(({ name }) => name === "surviving");
+  return calls.map(({ args: [grants] }) => (grants as BindingGrant[]).flatMap(({ subscriptions }) => subscriptions)); // as the hook hands it on
 }
 
 describe("a revocation", () => {
@@ -122,7 +129,7 @@ describe("a revocation", () => {
   );
 
   test(
-    "asks the token store once for each token of the sockets that it concerns, and of no other",
+    "asks about the tokens of all the sockets that it concerns at once, and of no other",
     inHarness(async (h) => {
       await h.put("s1");
       await h.put("s2");
@@ -130,7 +137,20 @@ describe("a revocation", () => {
       for (let n = 0; n < 5; n++) await h.bound(["s2"]);
       await h.notifier.revoke({ subscription: "s1" });
       await h.settle();
-      assertEquals(h.host.count("surviving"), 5);
+      assertEquals(askedOf(h), [["s1", "s1", "s1", "s1", "s1"]]);
+    }),
+  );
+
+  test(
+    "asks about a hundred tokens at a time, and ends the bindings of each",
+    inHarness({ limits: { socketsPerCaller: 250 } }, async (h) => {
+      await h.put("s1");
+      const sockets = [];
+      for (let n = 0; n < 250; n++) sockets.push(await h.bound(["s1"]));
+      await h.notifier.revoke({ subscription: "s1" });
+      await h.settle();
+      assertEquals(askedOf(h).map(({ length }) => length), [100, 100, 50]);
+      for (const { closing } of sockets) assertEquals(closing?.reason, "revoked");
     }),
   );
 

@@ -150,6 +150,26 @@ describe("close", () => {
   );
 
   test(
+    "waits for the same end as a call before it, and may hurry",
+    inHarness(async (h) => {
+      await h.put("s1");
+      const sockets = [await h.bound(["s1"]), await h.bound(["s1"]), await h.bound(["s1"])];
+      const done: string[] = [];
+      void h.binder.close({ drain: 30 }).then(() => done.push("first"));
+      void h.binder.close({ drain: 60 }).then(() => done.push("slower"));
+      await h.advance(10_000);
+      assertEquals(sockets.map(({ closing }) => closing?.code), [1001, 1001, undefined]);
+      assertEquals(done, []);
+      void h.binder.close().then(() => done.push("faster"));
+      await h.settle();
+      assertEquals(sockets.map(({ closing }) => closing?.code), [1001, 1001, 1001]);
+      assertEquals(done, ["first", "slower", "faster"]);
+      assertEquals([h.time.armed, h.binder.stats().sockets], [0, 0]);
+      await h.binder.close();
+    }),
+  );
+
+  test(
     "delivers to those still open while it drains",
     inHarness(async (h) => {
       await h.put("s1", { heartbeatPeriod: 2 });

@@ -12,6 +12,7 @@ import {
 } from "@fhir-ws/binding";
 import { createMemoryBus, createMemoryEventLog } from "@fhir-ws/binding/storage/memory";
 import { assertEquals, assertGreater } from "@std/assert";
+import { producedBy } from "../tools/produced.ts";
 import { makeDistantStore, makeStore } from "./stores.ts";
 import { assertRefused, assertUnknown, BASE, makeGrant, NOW, SECONDS } from "./tokens.ts";
 
@@ -86,7 +87,7 @@ for (const [kind, make] of Object.entries(MAKERS)) {
       await notifier.revoke({ subscription: "s2" });
       const narrowed = await signer.verify(token, NOW);
       assertEquals([narrowed.subscriptions, narrowed.generations], [["s1", "s3"], [0, 0, 2]]);
-      assertEquals(await signer.surviving(narrowed), ["s1", "s3"]);
+      assertEquals(await signer.surviving([narrowed]), [["s1", "s3"]]);
       await notifier.revoke({ subscription: "s1" });
       const narrower = await signer.verify(token, NOW);
       assertEquals([narrower.subscriptions, narrower.generations], [["s3"], [0, 2]]);
@@ -160,7 +161,8 @@ for (const [kind, make] of Object.entries(MAKERS)) {
           },
         });
         assertEquals(response.status, 200);
-        const { parameter }: { parameter: { name: string; valueString: string }[] } = await response.json();
+        const { parameter }: { parameter: { name: string; valueString: string }[] } = await (await producedBy(response))
+          .json();
         return parameter.find(({ name }) => name === "token")?.valueString ?? "";
       }
       await assertUnknown(tokens, await issue(() => notifier.revoke({ caller: "alice" })));
@@ -185,14 +187,14 @@ for (const [kind, make] of Object.entries(MAKERS)) {
       const signer = await make(store);
       const notifier = makeNotifier(store);
       const grant = await signer.verify(await signer.sign(makeGrant({ id: "t1" })), NOW);
-      assertEquals(await signer.surviving(grant), ["s1", "s2"]);
+      assertEquals(await signer.surviving([grant]), [["s1", "s2"]]);
       await notifier.revoke({ subscription: "s1" });
-      assertEquals(await signer.surviving(grant), ["s2"]);
+      assertEquals(await signer.surviving([grant]), [["s2"]]);
       const narrowed = await signer.verify(await signer.sign({ ...grant, generations: grant.generations ?? [] }), NOW);
-      assertEquals([narrowed.subscriptions, await signer.surviving(narrowed)], [["s2"], ["s2"]]);
+      assertEquals([narrowed.subscriptions, await signer.surviving([narrowed])], [["s2"], [["s2"]]]);
       await notifier.revoke({ token: "t1" });
-      assertEquals(await signer.surviving(grant), []);
-      assertEquals(await signer.surviving(narrowed), []);
+      assertEquals(await signer.surviving([grant]), [[]]);
+      assertEquals(await signer.surviving([narrowed]), [[]]);
     });
 
     it("moves revocations, and nothing else does", async () => {

@@ -11,6 +11,7 @@ import {
   verifyBinding,
 } from "@fhir-ws/binding";
 import { assertEquals, assertFalse, assertGreater, assertStringIncludes } from "@std/assert";
+import { producedBy } from "../tools/produced.ts";
 import { ALGORITHMS, ED25519, P256, privateParts, RSA } from "./known_keys.ts";
 import { makeStore } from "./stores.ts";
 import { BASE, base64url, forgeHmac, makeGrant, NOW } from "./tokens.ts";
@@ -162,7 +163,7 @@ describe("No token and no key is to be read", () => {
             ...context,
           },
         );
-        const answer = [response.status, ...response.headers, await response.text()].join("\n");
+        const answer = [response.status, ...response.headers, await (await producedBy(response)).text()].join("\n");
         const [, token] = /"name":"token","valueString":"([^"]+)"/.exec(answer) ?? [];
         if (token === undefined) return answer;
         issued.push(token);
@@ -175,7 +176,7 @@ describe("No token and no key is to be read", () => {
         good,
         await issue({ authenticate: () => undefined }),
         await issue({ subscriptions: DOWN }),
-        await issue({ tokenLifetime: 90_000 }),
+        await issue({ tokens: { ...tokens, maxLifetime: Infinity }, tokenLifetime: 90_000 }),
         await issue({ tokens: await make(broken) }),
         await issue({ tokens: { ...tokens, sign: () => `${token} ${token}` } }),
         await issue({ tokens: { ...tokens, sign: () => token.repeat(500) } }),

@@ -24,7 +24,7 @@ export interface Crowd {
   reads(): number;
   mint(ids: readonly string[]): Promise<string>;
   /** Opens a socket, sends it a frame, and waits for as many frames as are to come of it. */
-  bind(frame: string, answers: number): Promise<SocketSession>;
+  bind(frame: string, answers: number, socket?: Sink): Promise<SocketSession>;
 }
 
 const REQUEST = new Request("https://example.org/ws", { headers: { upgrade: "websocket" } });
@@ -67,10 +67,9 @@ export async function createCrowd(
       const { parameter } = await (await handleGetWsBindingToken(request, context)).json();
       return parameter[0].valueString;
     },
-    async bind(frame, answers) {
+    async bind(frame, answers, socket = new Sink()) {
       const admission = await binder.admit(REQUEST);
       if (admission.refused) throw new Error(`Cannot measure: the binder answers ${admission.refused.status}`);
-      const socket = new Sink();
       const session = admission.open(socket);
       socket.session = session;
       await socket.take(answers, () => session.receive(frame));
@@ -94,7 +93,7 @@ export class Sink implements BindingSocket {
     });
   }
 
-  send(): void {
+  send(_text: string): void {
     this.#left -= 1;
     if (this.#left !== 0) return;
     this.#taken?.();

@@ -1,0 +1,44 @@
+// Notifications as text with places left free, for the many that differ in a few words only.
+
+import { buildNotification } from "./notification.ts";
+import type { Notified, Stamp, StatusContent } from "./status.ts";
+
+/** What alike notifications have in common. */
+export type Look = Omit<Notified, "id" | keyof Stamp>;
+
+/** In what they differ, each `inQuotes`. */
+export interface Words extends Stamp {
+  readonly id: string;
+  readonly topic: string;
+  readonly number: string;
+}
+
+/** Text and the names of words, in turn. */
+export type Template = readonly (string | keyof Words)[];
+
+/** Leaves the words out of a notification; `content` is made with what stands for the number. */
+export function makeTemplate(
+  look: Look,
+  content: (number: string) => StatusContent,
+): Template {
+  // Drawn after everything that it must not occur in.
+  const mark = crypto.randomUUID();
+  const notified: Notified = {
+    ...look,
+    id: `${mark}id`,
+    facts: { ...look.facts, ...(look.facts.topic !== undefined && { topic: `${mark}topic` }) },
+    timestamp: `${mark}timestamp`,
+    statusId: `${mark}statusId`,
+  };
+  return JSON.stringify(buildNotification(notified, content(`${mark}number`))).split(new RegExp(`${mark}(\\w+)`));
+}
+
+/** Joined, not added up: an engine would have to copy a text of parts once more before it is sent. */
+export function fill(template: Template, words: Words): string {
+  return template.map((part, n) => n % 2 === 0 ? part : words[part as keyof Words]).join(""); // as it was made
+}
+
+/** As it stands between the quotes of a JSON string. */
+export function inQuotes(text: string): string {
+  return /^[\w\-.:/|]*$/.test(text) ? text : JSON.stringify(text).slice(1, -1);
+}
