@@ -4,14 +4,17 @@ import { isRuntimeName, RUNTIME_NAMES, type RuntimeName } from "../test/runtimes
 /** What the command line asks for. */
 export interface BenchOptions {
   /** Names of cases; none means all. */
-  readonly only: readonly string[] | undefined;
+  readonly only: readonly string[];
+  readonly runtimes: readonly RuntimeName[];
   readonly json: boolean;
   /** Whether a missed target fails the process. */
   readonly strict: boolean;
-  readonly runtime: RuntimeName | undefined;
+  /** Costs by size in place of the cases. */
+  readonly scaling: boolean;
 }
 
-export const HELP = "Usage: deno task bench [--only name,...] [--json] [--strict] [--runtime deno|node|bun]";
+export const HELP =
+  "Usage: deno task bench [--only name,...] [--runtime deno,node,bun] [--json] [--strict], or deno task bench --scaling";
 
 /** The options, or what is wrong with them. */
 export function parseOptions(args: readonly string[]): BenchOptions | string {
@@ -23,11 +26,16 @@ export function parseOptions(args: readonly string[]): BenchOptions | string {
         json: { type: "boolean", default: false },
         strict: { type: "boolean", default: false },
         runtime: { type: "string" },
+        scaling: { type: "boolean", default: false },
       },
     });
-    const { only, json, strict, runtime } = values;
-    if (runtime === undefined || isRuntimeName(runtime)) return { only: only?.split(","), json, strict, runtime };
-    return `Cannot measure on "${runtime}": it is none of ${RUNTIME_NAMES.join(", ")}`;
+    const { only, json, strict, runtime, scaling } = values;
+    const runtimes = runtime?.split(",") ?? RUNTIME_NAMES;
+    if (!runtimes.every(isRuntimeName)) {
+      return `Cannot measure on "${runtime}": it is no list of ${RUNTIME_NAMES.join(", ")}`;
+    }
+    if (scaling && args.length > 1) return "Cannot combine --scaling with anything: it measures on Deno, all sizes";
+    return { only: only?.split(",") ?? [], json, strict, runtimes, scaling };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

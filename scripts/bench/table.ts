@@ -7,7 +7,7 @@ export function formatResult(result: CaseResult): string {
 
 function formatFigures({ name, title, figures }: FigureResult): string {
   const lines = figures.map(({ name, value, unit, atMost, pass }) => {
-    const line = `  ${name}: ${value.toLocaleString("en", { maximumSignificantDigits: 4 })} ${unit}`;
+    const line = `  ${name}: ${value.toLocaleString("en", { maximumSignificantDigits: 4 })} ${unit}`.trimEnd();
     return atMost === undefined ? line : `${line}, target at most ${atMost}: ${pass ? "pass" : "MISS"}`;
   });
   return [`${name}: ${title}`, ...lines, ""].join("\n");
