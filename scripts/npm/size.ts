@@ -99,6 +99,7 @@ const SHARED: readonly RegExp[] = [
   /^esm\/src\/errors\.js$/,
   /^esm\/adapters\/server\/(?:guard|fetch_listener|standard_socket)\.js$/,
   /^esm\/adapters\/bus\/(?:batches|listeners|message)\.js$/,
+  /^esm\/adapters\/storage\/event_page\.js$/,
 ];
 
 /** The client stands alone: browsers load it. */
