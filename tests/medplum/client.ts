@@ -15,7 +15,7 @@ const login = await fetch(`${origin}/oauth2/token`, {
 });
 const { access_token: accessToken } = await login.json();
 hurry();
-const frames = recordFrames();
+const { frames, outcomes, say } = recordFrames();
 
 const { MedplumClient }: MedplumModule = await import(module);
 const medplum = new MedplumClient({ baseUrl: `${wire.origin}/`, fetch: recordingFetch, accessToken });
@@ -46,6 +46,9 @@ await until("heard a heartbeat", () => seen.heartbeats > 0);
 if (process.argv[4] === "refreshes") await until("refreshed", () => seen.connects.length > 1);
 const connects = seen.connects.length;
 seen.steps.framesBeforeCut = frames.length;
+seen.steps.errorsBeforeOutcome = seen.errors.length;
+say("hello");
+await until("had an OperationOutcome", () => outcomes.length > 0);
 seen.steps.errorsBeforeCut = seen.errors.length;
 wire.cut();
 await until("reconnected", () => seen.connects.length > connects);

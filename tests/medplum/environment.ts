@@ -67,15 +67,34 @@ export async function recordingFetch(input: RequestInfo | URL, init?: RequestIni
   return await producedBy(await fetch(input, init));
 }
 
-/** Writes down what the client sends, but its pings, and keeps what it hears. To be called before the client is loaded. */
-export function recordFrames(): SentFrame[] {
+/** The client's sockets. */
+export interface Recorder {
+  /** What the client sent, but its pings. */
+  readonly frames: readonly SentFrame[];
+  /** OperationOutcomes that it heard. */
+  readonly outcomes: readonly unknown[];
+  /** Says something in its name, on its newest socket. */
+  say(text: string): void;
+}
+
+/** Writes down what the client sends, and keeps what it hears. To be called before the client is loaded. */
+export function recordFrames(): Recorder {
   const frames: SentFrame[] = [];
+  const outcomes: unknown[] = [];
   let sockets = 0;
+  let say = (_text: string): void => {
+    throw new Error("Cannot say anything: there is no socket");
+  };
   globalThis.WebSocket = class extends WebSocket {
     readonly #number = sockets++;
     constructor(url: string | URL) {
       super(url);
-      this.addEventListener("message", ({ data }) => produced(data));
+      say = (text) => super.send(text);
+      this.addEventListener("message", ({ data }) => {
+        produced(data);
+        const heard = JSON.parse(data);
+        if (heard.resourceType === "OperationOutcome") outcomes.push(heard);
+      });
     }
     override send(frame: string): void {
       const { type, payload } = JSON.parse(frame);
@@ -83,5 +102,5 @@ export function recordFrames(): SentFrame[] {
       super.send(frame);
     }
   };
-  return frames;
+  return { frames, outcomes, say: (text) => say(text) };
 }

@@ -24,7 +24,7 @@ const { window } = new JSDOM(`<div id="root"></div>`, { url: origin, pretendToBe
 Object.assign(window, { TextDecoder, TextEncoder });
 Object.assign(globalThis, { window, document: window.document });
 hurry();
-const frames = recordFrames();
+const { frames } = recordFrames();
 
 const core = join(folder, "node_modules", "@medplum", "core", "dist", "esm", "index.mjs");
 const hooks = join(folder, "node_modules", "@medplum", "react-hooks", "dist", "esm", "index.mjs");

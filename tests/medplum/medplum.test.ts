@@ -17,15 +17,38 @@ interface Version {
   readonly folder: string;
   /** Whether it renews its tokens. */
   readonly refreshes: boolean;
+  /** Whether it tells of an OperationOutcome by an event, or warns on the console only. */
+  readonly tellsOutcomes: boolean;
   /** What it does with the old token and the Subscription after its socket was cut. */
   readonly unbindsOld: boolean;
   readonly keepsId: boolean;
 }
 
 const VERSIONS: readonly Version[] = [
-  { version: "4.5.2", folder: "medplum-core-4.5.2", refreshes: false, unbindsOld: false, keepsId: false },
-  { version: "5.1.15", folder: "medplum-core-5.1.15", refreshes: true, unbindsOld: true, keepsId: true },
-  { version: "5.2.13", folder: "@medplum/core", refreshes: true, unbindsOld: true, keepsId: false },
+  {
+    version: "4.5.2",
+    folder: "medplum-core-4.5.2",
+    refreshes: false,
+    tellsOutcomes: true,
+    unbindsOld: false,
+    keepsId: false,
+  },
+  {
+    version: "5.1.15",
+    folder: "medplum-core-5.1.15",
+    refreshes: true,
+    tellsOutcomes: true,
+    unbindsOld: true,
+    keepsId: true,
+  },
+  {
+    version: "5.2.13",
+    folder: "@medplum/core",
+    refreshes: true,
+    tellsOutcomes: false,
+    unbindsOld: true,
+    keepsId: false,
+  },
 ];
 
 /** Five minutes before its end a token is renewed, at the next look at it: the client's clock runs ahead of the demo's. */
@@ -52,19 +75,21 @@ function packages(): string {
 
 // Not every runtime tells the reason, so the name does.
 describe(skip ? `the demo: ${skip}` : "the demo", { skip }, () => {
-  for (const { version, folder, refreshes, unbindsOld, keepsId } of VERSIONS) {
+  for (const { version, folder, refreshes, tellsOutcomes, unbindsOld, keepsId } of VERSIONS) {
     it(`serves @medplum/core ${version} from the first bind to the last unbind`, () =>
       withProcess(DEMO, async (origin) => {
         const module = pathToFileURL(join(packages(), folder, "dist", "esm", "index.mjs")).href;
         const seen = await run<Seen>("client.ts", module, origin, refreshes ? "refreshes" : "does not refresh");
-        const { connects, messages, frames, steps: { framesBeforeCut, framesBeforeEnd, errorsBeforeCut } } = seen;
+        const { connects, messages, errors, frames, steps } = seen;
+        const { framesBeforeCut, framesBeforeEnd, errorsBeforeOutcome = 0, errorsBeforeCut } = steps;
 
         assertEquals(messages.map((message) => [message?.resourceType, message?.note]), [
           ["Communication", [{ text: "first" }]],
           ["Communication", [{ text: "second" }]],
         ]);
         assert(seen.heartbeats > 0 && seen.disconnects === 1);
-        assertEquals(seen.errors.slice(0, errorsBeforeCut), []);
+        assertEquals(errors.slice(0, errorsBeforeOutcome), []);
+        assertEquals(errors.slice(errorsBeforeOutcome, errorsBeforeCut).length, tellsOutcomes ? 1 : 0);
 
         const binds = frames.slice(0, framesBeforeCut);
         assert(binds.every(({ socket, type }) => socket === 0 && type === "bind-with-token"));

@@ -47,7 +47,12 @@ export interface Seen {
   heartbeats: number;
   disconnects: number;
   /** How many frames it had sent, and how many errors it had told of, at some moments. */
-  readonly steps: { framesBeforeCut?: number; framesBeforeEnd?: number; errorsBeforeCut?: number };
+  readonly steps: {
+    framesBeforeCut?: number;
+    framesBeforeEnd?: number;
+    errorsBeforeOutcome?: number;
+    errorsBeforeCut?: number;
+  };
   readonly frames: readonly SentFrame[];
 }
 
