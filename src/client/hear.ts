@@ -123,8 +123,10 @@ function report(client: Client, id: string, gaps: readonly Gap[]): void {
 }
 
 function hearOutcome(hearer: Hearer, connection: Connection, issues: readonly ReceivedIssue[]): void {
-  const concerned = connection === hearer.current || connection === hearer.bind?.connection;
+  // While another socket is being bound, what the old one loses is of no more interest.
+  const concerned = connection === (hearer.bind?.connection ?? hearer.current);
   const ended = concerned ? issues.filter((issue) => isEnding(hearer, issue)) : [];
+  connection.spent ||= ended.some(({ code }) => !GONE.has(code));
   if (ended.length > 0) return ended.forEach((issue) => hearEnding(hearer, issue));
   // What was let go before may be refused once more: that is no word on the others.
   const isOurs = issues.some(({ subscription: id }) => id === undefined || hearer.ids.includes(id));

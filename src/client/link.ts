@@ -65,7 +65,6 @@ export async function keep(client: Client, ids: readonly string[], ways = WAYS):
 async function live(link: Link): Promise<SubscribeError> {
   try {
     for (;;) {
-      link.lost = defer();
       const grant = await getGrant(link);
       const { ended } = await bindWith(link, grant);
       const error = await firstOf(renewalDelay(link, grant), link.client.signal, ended, link.lost.promise);
@@ -102,8 +101,11 @@ async function bindWith(link: Link, grant: Grant): Promise<Connection> {
     try {
       return await bindOn(link, old, grant);
     } catch (error) {
-      link.bindsOnce = !old.isOpen();
-      throw error;
+      // Closed for what has ended on it, it says nothing of second binds.
+      if (old.isOpen() || !old.spent) {
+        link.bindsOnce = !old.isOpen();
+        throw error;
+      }
     }
   }
   const connection = await connect(client, grant.url, (connection, data) => hear(link, connection, data));
@@ -122,6 +124,7 @@ async function bindWith(link: Link, grant: Grant): Promise<Connection> {
 
 async function bindOn(link: Link, connection: Connection, { token }: Grant): Promise<Connection> {
   const { client, ids, dialects } = link;
+  if (ids.length > 0) link.lost = defer(); // what was lost until now is wanted again, and asked for here
   try {
     const dialect = await bind(client, connection, { token, ids, dialects }, (attempt) => {
       link.bind = { connection, attempt };

@@ -12,6 +12,8 @@ export interface Connection {
   readonly url: string;
   /** Subscriptions that had a handshake here. */
   readonly greeted: Set<string>;
+  /** A binding here has ended that is wanted again: the server may be about to close. */
+  spent: boolean;
   /** Why it ended, once it has. */
   readonly ended: Promise<SubscribeError>;
   isOpen(): boolean;
@@ -74,6 +76,7 @@ function createConnection(
   const connection: Connection = {
     url,
     greeted: new Set(),
+    spent: false,
     ended: ended.promise,
     isOpen: () => isOpen,
     send: (frame) => {

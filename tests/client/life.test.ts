@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { describe, it } from "node:test";
-import { goodServer, json, notification, parameters, read, type StubServer, watch } from "./stub.ts";
+import { goodServer, json, notification, outcome, parameters, read, type StubServer, watch } from "./stub.ts";
 
 /** Counts the timers that have neither fired nor been cleared. */
 function countTimers(): { active(): number; restore(): void } {
@@ -86,6 +86,47 @@ describe("subscribe", () => {
     client.close();
     assertEquals(client.numbers(), [1, 2]);
     assertEquals([client.all("gap"), client.all("restarted"), client.all("retry")], [[], [], []]);
+  });
+
+  it("binds on a new socket, at once, when the old one closes for a binding that ended before the new token came", async () => {
+    let answers = 0;
+    const client = watch(
+      goodServer({
+        answer() {
+          if (++answers === 2) client.sockets[0]?.tell(outcome("expired", { diagnostics: "Subscription/s1" }));
+          return json(parameters({ token: `t${answers}`, expiration: 1.3 }));
+        },
+        hear(socket) {
+          if (answers === 2 && socket === client.sockets[0]) socket.cut(1008);
+          else socket.tell(notification("handshake", 0));
+        },
+      }),
+      { dialect: "json" },
+    );
+    await client.until(() => client.all("bound").length === 3);
+    client.close();
+    assertEquals(client.all("ended").map(({ final }) => final), [false]);
+    assertEquals(client.all("retry"), []);
+    // And it has not learnt from that to open a socket for every token.
+    assertEquals(client.sockets.map(({ frames }) => frames.map((frame) => read(frame).payload?.token)), [
+      ["t1", "t2"],
+      ["t2", "t3"],
+    ]);
+  });
+
+  it("takes what the old socket loses for nothing while it binds on another", async () => {
+    const client = watch(
+      shortLived(true, {
+        hear(socket) {
+          if (socket.url.endsWith("2")) client.sockets[0]?.tell(outcome("expired", { diagnostics: "Subscription/s1" }));
+          socket.tell(notification("handshake", 0));
+        },
+      }),
+      { dialect: "json" },
+    );
+    await client.until(() => client.all("bound").length === 2 && client.sockets[0]?.left === true);
+    client.close();
+    assertEquals([client.all("ended"), client.all("retry"), client.sockets.length], [[], [], 2]);
   });
 
   it("keeps what is bound when a renewal fails, and tries again", async () => {
