@@ -21,7 +21,7 @@ describe(titled("the page, when a binding ends"), { skip }, () => {
         await sees("The socket was closed with 1000");
       },
       "--token-lifetime",
-      "4",
+      "6",
     ));
 
   it("shows a token expire that nobody renews", () =>
