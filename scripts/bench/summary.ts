@@ -41,6 +41,10 @@ const ROWS: readonly { readonly title: string; readonly parts: readonly string[]
     title: "access reads for an event to 1 / 100 / 10,000 sockets of a caller",
     parts: ["recheck reads with 1 sockets", "recheck reads with 100 sockets", "recheck reads with 10000 sockets"],
   },
+  {
+    title: "beside one stalled reader among 1,000: median delay of the others / send buffers that it holds",
+    parts: ["stalled median delay of the others", "stalled what it holds, by its send buffer"],
+  },
 ];
 
 /** A figure that has a target. */
