@@ -17,6 +17,7 @@ import { MIME_VERSION } from "../operation/fake_host.ts";
 import { ALICE, EVENT, inHarness, START } from "../socket/harness.ts";
 import { makeSubscription } from "../socket/subscriptions.ts";
 import { anyVersion, damaged, runs } from "./any.ts";
+import { producedBy } from "../tools/produced.ts";
 
 const end = fc.constantFrom(
   ...["2030-01-01T00:00:00Z", "2030-01-01T00:00:00.999Z", "2030-01-01T00:00:01Z", "2030-01-01T01:00:00+01:00"],
@@ -56,9 +57,9 @@ async function judgements(stored: Json, fhirVersion: FhirVersion) {
   const host = makeAskedHost({ fhirVersion, now: () => START, subscriptions: { read: () => subscription } });
   const of = (name: string): Request => new Request(`${host.ctx.base}/Subscription/s1/${name}`);
   const [token, status, events] = await Promise.all([
-    handleGetWsBindingToken(of("$get-ws-binding-token"), host.ctx),
-    handleSubscriptionStatus(of("$status"), host.ctx),
-    handleSubscriptionEvents(of("$events"), host.ctx),
+    handleGetWsBindingToken(of("$get-ws-binding-token"), host.ctx).then(producedBy),
+    handleSubscriptionStatus(of("$status"), host.ctx).then(producedBy),
+    handleSubscriptionEvents(of("$events"), host.ctx).then(producedBy),
   ]);
   assertFalse(host.events.some(({ type }) => type === "error"));
   return { token, status, events };

@@ -12,6 +12,7 @@ import {
   postStream,
   readAnswer,
 } from "./fake_host.ts";
+import { producedBy } from "../tools/produced.ts";
 
 const INSTANCE = "Subscription/abc123/$get-ws-binding-token";
 const encoder = new TextEncoder();
@@ -207,7 +208,7 @@ for (const [name, { host, init, status }] of Object.entries(STRANGERS)) {
     }, { highWaterMark: 0 });
     const { ctx } = makeHost(host);
     const request = new Request(`${ctx.base}/${OPERATION}`, { ...postStream(stream), ...init });
-    assertEquals((await handleGetWsBindingToken(request, ctx)).status, status);
+    assertEquals((await producedBy(await handleGetWsBindingToken(request, ctx))).status, status);
     assertEquals(pulls, 0);
     assertEquals(request.bodyUsed, false);
   });

@@ -14,6 +14,7 @@ import {
   readIssues,
   websocketSubscription,
 } from "./fake_host.ts";
+import { producedBy } from "../tools/produced.ts";
 
 /** What a client alone can bring about with a host that works. */
 const STATUSES = [200, 400, 401, 404, 405, 406, 413, 415, 422, 429];
@@ -131,7 +132,7 @@ test("handleGetWsBindingToken answers whatever a client sends by a row of the ta
         },
       });
       const isHead = request.method === "HEAD";
-      const response = await handleGetWsBindingToken(request, host.ctx);
+      const response = await producedBy(await handleGetWsBindingToken(request, host.ctx));
       seen.set(response.status, (seen.get(response.status) ?? 0) + 1);
       assert(STATUSES.includes(response.status), `${response.status}`);
       assertEquals(response.headers.get("cache-control"), "no-store");

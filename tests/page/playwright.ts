@@ -41,6 +41,12 @@ export interface Page {
   on(event: "console", listener: (message: ConsoleMessage) => void): void;
   on(event: "pageerror", listener: (error: Error) => void): void;
   on(event: "request", listener: (request: { url(): string }) => void): void;
+  on(event: "websocket", listener: (socket: WebSocketOfPage) => void): void;
+}
+
+/** https://playwright.dev/docs/api/class-websocket */
+export interface WebSocketOfPage {
+  on(event: "framereceived", listener: (frame: { readonly payload: unknown }) => void): void;
 }
 
 /** https://playwright.dev/docs/api/class-consolemessage */

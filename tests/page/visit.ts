@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BrowserKit } from "./browser.ts";
 import type { Browser, Context, Look, Page } from "./playwright.ts";
+import { produced } from "../tools/produced.ts";
 
 /** What a visitor does, and sees. */
 export interface Visitor {
@@ -64,6 +65,7 @@ async function visitWith(
   page.setDefaultTimeout(PATIENCE);
   page.on("console", (message) => written.push(message.text()));
   page.on("pageerror", (error) => written.push(error.message));
+  page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => produced(payload)));
   page.on("request", (request) => asked.add(new URL(request.url()).host));
   await page.goto(`${origin}/`);
   try {
