@@ -32,37 +32,12 @@ export interface PostgresEventLog extends EventLog {
   within(transaction: PostgresClient): EventLog;
 }
 
-// Every statement stands alone, so that the connections of a pool need not be held. Locks are taken in the order of the
-// keys; a row's lock holds until the commit, which is what keeps the numbers of a key without gap and in order.
+// Every statement stands alone, so that the connections of a pool need not be held.
 function logSql(schema: string) {
   return {
-    append: `WITH raised AS (
-        INSERT INTO ${schema}.log AS log (key, head)
-        SELECT key, 1 FROM unnest(string_to_array($1, chr(10))) AS key ORDER BY key COLLATE "C"
-        ON CONFLICT (key) DO UPDATE SET head = log.head + 1 RETURNING id, key, head
-      ), added AS (
-        INSERT INTO ${schema}.event (at, content) VALUES ($2, $3) RETURNING id
-      ), entered AS (
-        INSERT INTO ${schema}.entry (log, number, at, event)
-        SELECT raised.id, raised.head, $2, added.id FROM raised, added
-      )
-      SELECT key, head FROM raised`,
-    // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old. OFFSET keeps the search for
-    // the oldest from being merged and run thrice. sign() says at >= $5 in a form that seems to keep nearly all, lest a
-    // planner without statistics collect and sort all entries in place of taking the first.
-    read: `SELECT found.head, found.oldest, page.number,
-        (SELECT content FROM ${schema}.event WHERE id = page.event) AS content
-      FROM (
-        SELECT id, head, (
-          SELECT number FROM ${schema}.entry
-          WHERE log = found.id AND number > found.head - $4 AND sign(at - $5) <> -1 ORDER BY number LIMIT 1
-        ) AS oldest
-        FROM ${schema}.log AS found WHERE key = $1 OFFSET 0
-      ) AS found LEFT JOIN LATERAL (
-        SELECT number, event FROM ${schema}.entry
-        WHERE log = found.id AND number >= greatest($2 + 1, found.oldest) ORDER BY number LIMIT $3
-      ) AS page ON found.oldest IS NOT NULL
-      ORDER BY page.number`,
+    append: `SELECT key, head FROM ${schema}.append_event($1, $2, $3)`,
+    // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old
+    read: `SELECT head, oldest, number, content FROM ${schema}.read_events($1, $2, $3, $4, $5)`,
     heads: `SELECT coalesce(log.head, 0) AS head
       FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS given(key, place)
       LEFT JOIN ${schema}.log AS log ON log.key = given.key ORDER BY given.place`,

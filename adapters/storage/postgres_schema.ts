@@ -1,5 +1,7 @@
 // What the PostgreSQL stores have in common: the client as they see it, the tables, and opening them.
 
+import { logFunctions } from "./postgres_functions.ts";
+
 /**
  * A pool or a connection, as far as it is used: `Pool` and `Client` of `pg`, and PGlite, fit. For `postgres` write
  * `{ query: async (text, values) => ({ rows: await sql.unsafe(text, values) }) }`.
@@ -59,6 +61,7 @@ const MIGRATIONS: readonly ((schema: string) => string)[] = [
   );
   CREATE INDEX entry_event ON ${schema}.entry (event);
   `,
+  logFunctions,
 ];
 
 /**

@@ -98,7 +98,7 @@ function testDriver({ name: driver, open, isPool }: Driver): void {
         await assertRejects(
           () => use(create(client, { schema })),
           Error,
-          'Cannot open the PostgreSQL storage: its schema has version "99", and this library knows "1"',
+          'Cannot open the PostgreSQL storage: its schema has version "99", and this library knows "2"',
         );
       }
       assertEquals(await version(schema), [99]);
@@ -110,7 +110,18 @@ function testDriver({ name: driver, open, isPool }: Driver): void {
       await client.query(`CREATE TABLE ${schema}.version (number integer NOT NULL)`);
       await client.query(`INSERT INTO ${schema}.version VALUES (0)`);
       assertEquals(await createPostgresEventLog(client, { schema }).append(["a"], EVENT), [1]);
-      assertEquals(await version(schema), [1]);
+      assertEquals(await version(schema), [2]);
+    }));
+
+  test("createPostgresEventLog goes on where a schema without functions has stopped", () =>
+    within(async (schema, client) => {
+      await createPostgresEventLog(client, { schema }).append(["a"], EVENT);
+      await client.query(`DROP FUNCTION ${schema}.append_event, ${schema}.read_events`);
+      await client.query(`UPDATE ${schema}.version SET number = 1`);
+      const log = createPostgresEventLog(client, { schema });
+      assertEquals(await log.append(["a"], EVENT), [2]);
+      assertEquals((await log.read("a", 0, 9)).events.map(({ number }) => number), [1, 2]);
+      assertEquals(await version(schema), [2]);
     }));
 
   test("all stores work for a role that may not create anything, once the tables are there", () =>
