@@ -2,7 +2,7 @@
 
 import { isFhirId } from "../fhir/json.ts";
 import type { BindingGrant, Caller } from "../types.ts";
-import { decodeAscii, encodeAscii } from "./base64url.ts";
+import { decodeBase64url, encodeAscii } from "./base64url.ts";
 
 /** RFC 7519 §4.1, and four of our own. */
 export interface Claims {
@@ -36,22 +36,28 @@ export function writeClaims(grant: BindingGrant, issuer: string): string {
   }));
 }
 
+/** A byte order mark is a character like any other: none of ours. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /**
  * Claims as they were written, or `undefined`. Whatever does not come back the same from writing it again is not ours:
  * a member that stands twice, white space, another spelling of the same base64url.
  */
 export function readClaims(text: string): Claims | undefined {
+  const bytes = decodeBase64url(text);
+  if (bytes === undefined) return undefined;
+  const json = decoder.decode(bytes);
   try {
-    const claims: unknown = JSON.parse(decodeAscii(text));
-    return isClaims(claims) && isWritten(claims, text) ? claims : undefined;
+    const claims: unknown = JSON.parse(json);
+    return isClaims(claims) && isWritten(claims, json) ? claims : undefined;
   } catch {
-    return undefined; // no base64, no JSON, or nested too deeply to be written again: not ours in any case
+    return undefined; // no JSON, or nested too deeply to be written again: not ours in any case
   }
 }
 
 /** Another order is none of our signers', but any JWT library may have signed with our key. */
-function isWritten(claims: Claims, text: string): boolean {
-  return encodeAscii(textOf(claims)) === text || encodeAscii(asciiJson(claims)) === text;
+function isWritten(claims: Claims, json: string): boolean {
+  return textOf(claims) === json || asciiJson(claims) === json;
 }
 
 /** What the claims grant. */
@@ -73,13 +79,14 @@ export function grantOfClaims(claims: Claims): BindingGrant {
 
 /** Put together by hand: JSON.stringify would take more time than all else that a token needs beside its signature. */
 function textOf({ iss, aud, sub, iat, nbf, exp, jti, tenant, claims, subscriptions, generations }: Claims): string {
-  return `{"iss":${quoted(iss)},"aud":${quoted(aud)},"sub":${quoted(sub)},"iat":${iat}` +
+  const issuer = quoted(iss);
+  return `{"iss":${issuer},"aud":${aud === iss ? issuer : quoted(aud)},"sub":${quoted(sub)},"iat":${iat}` +
     (nbf === undefined ? "" : `,"nbf":${nbf}`) +
     `,"exp":${exp},"jti":${quoted(jti)}` +
     (tenant === undefined ? "" : `,"tenant":${quoted(tenant)}`) +
     (claims === undefined ? "" : `,"claims":${asciiJson(claims)}`) +
     `,"subscriptions":[${subscriptions.map(quoted).join(",")}]` +
-    (generations === undefined ? "}" : `,"generations":${asciiJson(generations)}}`);
+    (generations === undefined ? "}" : `,"generations":[${generations.join(",")}]}`);
 }
 
 /** Of printable ASCII only the quote and the backslash are written otherwise. */
@@ -95,11 +102,19 @@ function asciiJson(value: unknown): string {
 }
 
 function isClaims(value: unknown): value is Claims {
-  const { iss, aud, sub, iat, nbf = 0, exp, jti, tenant, claims, subscriptions, generations } = Object(value);
-  return [iss, aud, sub, jti].every((one) => typeof one === "string") &&
-    [iat, exp, nbf].every(Number.isSafeInteger) &&
-    (tenant === undefined || typeof tenant === "string") &&
+  const { iss, aud, sub, iat, nbf, exp, jti, tenant, claims, subscriptions, generations } = Object(value);
+  return isText(iss) && isText(aud) && isText(sub) && isText(jti) && isWhole(iat) && isWhole(exp) &&
+    (nbf === undefined || isWhole(nbf)) &&
+    (tenant === undefined || isText(tenant)) &&
     (claims === undefined || (typeof claims === "object" && claims !== null)) &&
     Array.isArray(subscriptions) && subscriptions.length > 0 && subscriptions.every(isFhirId) &&
-    (generations === undefined || (Array.isArray(generations) && generations.every(Number.isSafeInteger)));
+    (generations === undefined || (Array.isArray(generations) && generations.every(isWhole)));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }

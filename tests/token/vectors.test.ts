@@ -1,7 +1,7 @@
 import { describe, it, test } from "node:test";
 import { assert, assertEquals, assertExists, assertFalse } from "@std/assert";
 import { type Algorithm, algorithmOfJwk, algorithmOfKey } from "../../src/token/algorithms.ts";
-import { decodeAscii, decodeBase64url, encodeAscii, encodeBase64url } from "../../src/token/base64url.ts";
+import { decodeBase64url, encodeAscii, encodeBase64url } from "../../src/token/base64url.ts";
 import { ED25519, P256, P521, publicHalf, RSA, SECRET } from "./known_keys.ts";
 
 /** A JWS as an RFC prints it. */
@@ -88,7 +88,6 @@ for (const [name, { alg, jwk, header, payload, jws, deterministic }] of Object.e
 
     it("has the base64url that encoding gives, and decodes to what was signed", () => {
       assertEquals([encodeAscii(header), encodeAscii(payload)], [first, second]);
-      assertEquals([decodeAscii(first), decodeAscii(second)], [header, payload]);
       assertEquals(encodeBase64url(new TextEncoder().encode(payload)), second);
       assertEquals(decodeBase64url(second), new TextEncoder().encode(payload));
       const signature = decodeBase64url(third);
