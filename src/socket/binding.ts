@@ -57,15 +57,18 @@ export class Binding implements Due {
   }
 }
 
-/** Milliseconds of which the heartbeats are sent together, at their beginning: a timer for each would cost more. */
-const BEAT = 100;
+/** Milliseconds of which the heartbeats are sent together, at their beginning: waking up for each would cost more. */
+const LONGEST_BEAT = 500;
+/** The same in periods. */
+const BEATS_PER_PERIOD = 10;
 
 /** When the next heartbeat is due: only where asked for, and after a handshake. */
 export function heartbeatAt({ live, dialect, access, sentAt }: Binding): number {
   const { heartbeatPeriod } = access.facts;
   if (heartbeatPeriod === undefined || !live || dialect === "legacy") return Infinity;
-  const at = sentAt + heartbeatPeriod * 1000;
-  return at - at % BEAT;
+  const period = heartbeatPeriod * 1000;
+  const at = sentAt + period;
+  return at - at % Math.min(LONGEST_BEAT, period / BEATS_PER_PERIOD);
 }
 
 /** Sets the binding's one deadline, no earlier than `earliest`. */

@@ -1,12 +1,14 @@
 // All timers of all sockets: one, armed only while something is due.
 
-/** Something that happens at a time; it is its own node of the heap, so that moving it costs no memory. */
+import { createTimes } from "./times.ts";
+
+/** Something that happens at a time; it knows its own place among the others, so that moving it costs no search. */
 export interface Due {
   /** Milliseconds since the epoch; set by `Deadlines` alone. */
   dueAt: number;
-  /** Its place in the heap, -1 outside. */
+  /** Its place among those of the same time, -1 when it waits for nothing. */
   place: number;
-  /** Called once its time has come, out of the heap by then. Must not throw. */
+  /** Called once its time has come, out of the deadlines by then. Must not throw. */
   due(now: number): void;
 }
 
@@ -23,23 +25,24 @@ export interface Deadlines {
  */
 const LONGEST_SLEEP = 1000;
 
-/** A binary heap under one timer. `afterTick` is called when all that was due has been done. */
+/** Lists by time under one timer: most share their time with others. `afterTick` is called when all due is done. */
 export function createDeadlines(now: () => number, afterTick: () => void): Deadlines {
-  const heap: Due[] = [];
+  const lists = new Map<number, Due[]>();
+  const times = createTimes(lists);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wakesAt = Infinity;
   let ticking = false;
 
   function arm(): void {
     if (ticking) return; // once, when all that is due has been done
-    const first = heap[0];
+    const first = times.first();
     if (first === undefined) {
       clearTimeout(timer);
       wakesAt = Infinity;
       return;
     }
     const current = now();
-    const at = Math.max(current, Math.min(first.dueAt, current + LONGEST_SLEEP));
+    const at = Math.max(current, Math.min(first, current + LONGEST_SLEEP));
     // A clock that was set forward leaves `wakesAt` behind it, and a timer that fires later than that.
     if (wakesAt <= at && wakesAt >= current) return;
     clearTimeout(timer);
@@ -51,70 +54,51 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
     wakesAt = Infinity;
     ticking = true;
     const current = now();
-    for (let first = heap[0]; first !== undefined && first.dueAt <= current; first = heap[0]) {
-      remove(heap, first);
-      first.due(current);
+    for (let at = times.first(); at !== undefined && at <= current; at = times.first()) {
+      const [due] = lists.get(at) ?? [];
+      if (due === undefined) break; // there is no list without somebody in it
+      take(due);
+      due.due(current);
     }
     ticking = false;
     afterTick();
     arm();
   }
 
+  function put(due: Due, at: number): void {
+    due.dueAt = at;
+    if (at === Infinity) return;
+    const list = lists.get(at);
+    if (list === undefined) {
+      lists.set(at, [due]);
+      times.add(at);
+      due.place = 0;
+    } else due.place = list.push(due) - 1;
+  }
+
+  /** The last of its time takes its place. */
+  function take(due: Due): void {
+    const list = due.place < 0 ? undefined : lists.get(due.dueAt);
+    const last = list?.pop();
+    if (list === undefined || last === undefined) return;
+    if (last !== due) {
+      list[due.place] = last;
+      last.place = due.place;
+    }
+    due.place = -1;
+    if (list.length === 0) lists.delete(due.dueAt);
+  }
+
   return {
     set(due, at) {
       if (due.dueAt === at && due.place >= 0) return;
-      due.dueAt = at;
-      if (at === Infinity) remove(heap, due);
-      else place(heap, due);
+      take(due);
+      put(due, at);
       arm();
     },
     clear(due) {
-      remove(heap, due);
+      take(due);
       arm();
     },
   };
-}
-
-/** Where its time belongs, whether it was in there or not. */
-function place(heap: Due[], due: Due): void {
-  if (due.place < 0) due.place = heap.push(due) - 1;
-  rise(heap, due);
-  sink(heap, due);
-}
-
-function remove(heap: Due[], due: Due): void {
-  if (due.place < 0) return;
-  const last = heap.pop();
-  if (last !== undefined && last !== due) {
-    put(heap, last, due.place);
-    place(heap, last);
-  }
-  due.place = -1;
-}
-
-function put(heap: Due[], due: Due, place: number): void {
-  heap[place] = due;
-  due.place = place;
-}
-
-function rise(heap: Due[], due: Due): void {
-  while (due.place > 0) {
-    const place = due.place;
-    const above = heap[(place - 1) >> 1];
-    if (above === undefined || above.dueAt <= due.dueAt) return;
-    put(heap, due, above.place);
-    put(heap, above, place);
-  }
-}
-
-function sink(heap: Due[], due: Due): void {
-  while (true) {
-    const place = due.place;
-    const left = heap[2 * place + 1];
-    const right = heap[2 * place + 2];
-    const below = right !== undefined && left !== undefined && right.dueAt < left.dueAt ? right : left;
-    if (below === undefined || below.dueAt >= due.dueAt) return;
-    put(heap, due, below.place);
-    put(heap, below, place);
-  }
 }

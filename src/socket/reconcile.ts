@@ -52,17 +52,23 @@ async function reconcileBatch(state: BinderState, batch: readonly Watched[]): Pr
 
 /**
  * Lets those look into the log that are not where it is, or had trouble. One that is beyond the head is either just
- * ahead of this news, or the id was made anew: the log tells.
+ * ahead of this news, or the id was made anew: the log tells. Where all stood at this head already, and cursors never go
+ * back, there is nobody to look at.
  */
 function compare(state: BinderState, watched: Watched, head: number | undefined): void {
+  if (head !== undefined && head === watched.settledAt) return;
+  let settled = head !== undefined;
   let renewed = false;
   for (const access of watched.accesses.values()) {
+    const failing = (access.failing?.size ?? 0) > 0;
     for (const binding of access.bindings) {
-      const elsewhere = (access.failing?.size ?? 0) > 0 || head !== undefined && head !== binding.cursor;
-      if (!binding.live || !elsewhere) continue;
+      const elsewhere = failing || head !== undefined && head !== binding.cursor;
+      if (elsewhere || !binding.live) settled = false;
+      if (!elsewhere || !binding.live) continue;
       if (!renewed) renewReads(watched);
       renewed = true;
       wake(state, binding);
     }
   }
+  watched.settledAt = settled ? head : undefined;
 }

@@ -58,6 +58,8 @@ export interface Watched {
   readonly accesses: Map<string, Access>;
   /** Reads of the log under way, by the number they begin after: none from before the last news of that log. */
   reads: Map<number, Promise<EventPage>> | undefined;
+  /** The head at which all of its bindings stood when they were last compared with it, unless something happened. */
+  settledAt: number | undefined;
 }
 
 /** What one caller may see of a Subscription, shared by all of its sockets. */
@@ -122,7 +124,7 @@ export function moment(state: BinderState): Moment {
 export function enter(state: BinderState, key: string, id: string, caller: Caller, read: FreshRead): Access {
   let watched = state.watched.get(key);
   if (watched === undefined) {
-    watched = { key, id, accesses: new Map(), reads: undefined };
+    watched = { key, id, accesses: new Map(), reads: undefined, settledAt: undefined };
     state.watched.set(key, watched);
   }
   const name = JSON.stringify([caller.tenant ?? null, caller.id, caller.claims ?? null]);
