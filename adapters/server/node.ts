@@ -33,9 +33,9 @@ export interface WsSocket {
   /** Bytes that wait to be written. */
   readonly bufferedAmount: number;
   /** Sends text; the callback tells when it was written. */
-  send(text: string, flushed: () => void): void;
-  /** Sends a protocol ping. */
-  ping(): void;
+  send(text: string, flushed?: () => void): void;
+  /** Sends a protocol ping; the callback tells when it was written. */
+  ping(data?: undefined, mask?: undefined, flushed?: () => void): void;
   /** Starts the closing handshake. */
   close(code?: number, reason?: string): void;
   /** Cuts the connection. */
@@ -160,6 +160,8 @@ function run(
 
 function bindingSocket(ws: WsSocket, drained: () => void): BindingSocket {
   let full = false;
+  // To be called back after each frame has its price: it begins with the first that the system did not take at once.
+  let isTold = false;
   function flushed(): void {
     if (!full || ws.bufferedAmount > 0) return;
     full = false;
@@ -168,8 +170,13 @@ function bindingSocket(ws: WsSocket, drained: () => void): BindingSocket {
   return {
     send: (text) => {
       if (ws.readyState !== OPEN) return false;
-      ws.send(text, flushed);
+      if (isTold) ws.send(text, flushed);
+      else ws.send(text);
       full = ws.bufferedAmount > 0;
+      if (full && !isTold) {
+        isTold = true;
+        ws.ping(undefined, undefined, flushed); // what went before it is flushed before it
+      }
       return true;
     },
     close: (code, reason) => ws.close(...closeFrame(code, reason)),

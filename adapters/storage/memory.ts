@@ -184,22 +184,22 @@ export function createMemoryEventLog(options: MemoryEventLogOptions = {}): Event
   // A Map that is walked from its start passes by all that was deleted there: not at every append.
   let sweptAt = -Infinity;
 
-  function isOld(entry: Entry | undefined): boolean {
-    return entry !== undefined && entry.at < now() - maxAge * 1000;
+  function isOld(entry: Entry | undefined, at: number): boolean {
+    return entry !== undefined && entry.at < at - maxAge * 1000;
   }
 
-  function prune({ entries }: Log): void {
+  function prune({ entries }: Log, at: number): void {
     const excess = Math.max(0, entries.length - maxEvents);
     // A clock that was set back makes an old entry after a new one: it goes when all before it have gone.
-    const keep = isOld(entries[excess]) ? entries.findIndex((entry) => !isOld(entry)) : excess;
-    entries.splice(0, keep < 0 ? entries.length : keep);
+    const keep = isOld(entries[excess], at) ? entries.findIndex((entry) => !isOld(entry, at)) : excess;
+    if (keep !== 0) entries.splice(0, keep < 0 ? entries.length : keep);
   }
 
-  function sweep(): void {
-    if (Math.abs(now() - sweptAt) < maxAge * 10) return; // a hundredth of it, in milliseconds
-    sweptAt = now();
+  function sweep(at: number): void {
+    if (Math.abs(at - sweptAt) < maxAge * 10) return; // a hundredth of it, in milliseconds
+    sweptAt = at;
     for (const [key, log] of aging) {
-      if (!isOld(log.entries.at(-1))) break;
+      if (!isOld(log.entries.at(-1), at)) break;
       log.entries.length = 0;
       aging.delete(key);
     }
@@ -208,22 +208,23 @@ export function createMemoryEventLog(options: MemoryEventLogOptions = {}): Event
   return {
     append(keys, event) {
       const entry: Entry = { at: now(), event: JSON.parse(JSON.stringify(event)) };
-      for (const key of new Set(keys)) {
-        const log = logs.get(key) ?? { head: 0, entries: [] };
+      for (const key of keys) {
+        let log = logs.get(key);
+        if (log === undefined) logs.set(key, log = { head: 0, entries: [] });
+        if (log.entries.at(-1) === entry) continue; // the key was named twice
         log.head++;
         log.entries.push(entry);
-        prune(log);
-        logs.set(key, log);
+        prune(log, entry.at);
         aging.delete(key);
         aging.set(key, log);
       }
-      sweep();
+      sweep(entry.at);
       return keys.map((key) => logs.get(key)?.head ?? 0);
     },
     read(key, after, limit) {
       const log = logs.get(key);
       if (!log) return { events: [], oldest: 1, head: 0 };
-      prune(log);
+      prune(log, now());
       const oldest = log.head - log.entries.length + 1;
       const first = Math.max(after + 1, oldest);
       const events = log.entries.slice(first - oldest, first - oldest + limit)

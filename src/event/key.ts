@@ -7,6 +7,12 @@ export function subscriptionKey(base: string, tenant: string | undefined, id: st
   return JSON.stringify([base, tenant ?? null, id]);
 }
 
+/** The keys of several, in their order: what they have in common is written once. */
+export function subscriptionKeys(base: string, tenant: string | undefined, ids: readonly string[]): string[] {
+  const common = JSON.stringify([base, tenant ?? null]).slice(0, -1);
+  return ids.map((id) => `${common},${JSON.stringify(id)}]`);
+}
+
 /** The subject that counts every revocation. */
 export const ANY_REVOCATION = "all";
 

@@ -11,7 +11,7 @@ import type {
   RevokingNotifier,
   TokenStore,
 } from "../types.ts";
-import { ANY_REVOCATION, revocationSubject, subscriptionKey, subscriptionSubject } from "./key.ts";
+import { ANY_REVOCATION, revocationSubject, subscriptionKey, subscriptionKeys, subscriptionSubject } from "./key.ts";
 
 /**
  * Makes what tells bindings, in this process and in others, of events and changes. It holds nothing itself: any process
@@ -63,10 +63,11 @@ export function createNotifier(options: NotifierOptions): Notifier | RevokingNot
       checkEvent(event);
       const ids = [...new Set(subscriptions)];
       if (ids.length === 0) return [];
-      const keys = ids.map((id) => subscriptionKey(base, tenant, id));
+      const keys = subscriptionKeys(base, tenant, ids);
       const timed = { ...event, timestamp: event.timestamp ?? new Date().toISOString() };
       const numbers = await events.append(keys, timed);
       await hint({ type: "event", keys, numbers, event: timed });
+      if (ids.length === subscriptions.length) return numbers;
       const numberOf = new Map(ids.map((id, n) => [id, numbers[n] ?? 0]));
       return subscriptions.map((id) => numberOf.get(id) ?? 0);
     },

@@ -1,7 +1,7 @@
 // https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-status.html
 
 import { BindingError } from "../errors.ts";
-import { subscriptionKey } from "../event/key.ts";
+import { subscriptionKeys } from "../event/key.ts";
 import { isFhirId, member, text } from "../fhir/json.ts";
 import type { AskedId } from "../fhir/parameters.ts";
 import { type Notified, stamp, statusResource } from "../fhir/status.ts";
@@ -143,7 +143,7 @@ async function statusBundle(
   ctx: SubscriptionStatusContext,
 ): Promise<FhirResource> {
   const { base } = ctx;
-  const keys = found.map(({ id }) => subscriptionKey(base, caller.tenant, id));
+  const keys = subscriptionKeys(base, caller.tenant, found.map(({ id }) => id));
   const heads = keys.length === 0 ? [] : await askHost(ctx, "log", () => ctx.events.heads(keys));
   const now = clock(ctx);
   return {

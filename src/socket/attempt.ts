@@ -1,6 +1,6 @@
 // A bind under way: what it rests on may change at any moment of it.
 
-import { ANY_REVOCATION, callerSubject, subscriptionKey, subscriptionSubject, tokenSubject } from "../event/key.ts";
+import { ANY_REVOCATION, callerSubject, subscriptionKeys, subscriptionSubject, tokenSubject } from "../event/key.ts";
 import type { BindingGrant } from "../types.ts";
 import type { BindAttempt, BinderState } from "./state.ts";
 
@@ -21,7 +21,7 @@ export function isDoubtful({ seen }: BindAttempt, grant: BindingGrant): boolean 
 
 /** The keys of a grant's Subscriptions. */
 export function keysOf({ audience, caller, subscriptions }: BindingGrant): string[] {
-  return subscriptions.map((id) => subscriptionKey(audience, caller.tenant, id));
+  return subscriptionKeys(audience, caller.tenant, subscriptions);
 }
 
 function subjectsOf({ id, audience, caller, subscriptions }: BindingGrant): string[] {

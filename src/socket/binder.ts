@@ -84,7 +84,7 @@ function createState(settings: Settings): BinderState {
     survivors: createSurvivors(settings),
     waiting: new Set(),
     heartbeats: new Set(),
-    templates: { handshake: new Map(), heartbeat: new Map() },
+    templates: { handshake: [], heartbeat: [] },
     remembered: new Map(),
     revocations: undefined,
     moments: 0,

@@ -4,7 +4,7 @@ import { buildNotification, type Dialect } from "../fhir/notification.ts";
 import { stamp, type StatusContent } from "../fhir/status.ts";
 import { fill, inQuotes, type Look, makeTemplate, type Template } from "../fhir/template.ts";
 import { clock } from "../host.ts";
-import type { LoggedEvent, NotificationEvent } from "../types.ts";
+import type { ContentLevel, LoggedEvent, NotificationEvent } from "../types.ts";
 import type { Access, BinderState } from "./state.ts";
 
 /** How a binding is spoken to; `legacy` is R4's `ping <id>`. */
@@ -13,13 +13,21 @@ export type SocketDialect = Dialect | "legacy";
 /** What events look like, for as long as somebody has them in hand. */
 export type Rendered = WeakMap<LoggedEvent, Partial<Record<SocketDialect, string>>>;
 
-/** Templates by all that they do not leave open, which is little: there are a few dozen at most. */
-export type Templates = Map<string, Template>;
+/** Templates with what each does not leave open, which is little: there are a few dozen at most, and mostly one. */
+export type Templates = {
+  readonly dialect: Dialect;
+  readonly status: string;
+  readonly level: ContentLevel | undefined;
+  readonly hasTopic: boolean;
+  readonly template: Template;
+}[];
 
 /** An event in hand, which may be one of many Subscriptions. */
 export interface Arrival {
   readonly event: NotificationEvent;
   readonly templates: Templates;
+  /** When it came; milliseconds. */
+  readonly at: number;
 }
 
 /** The frame of an event, for the Subscription where it has this number. */
@@ -27,12 +35,12 @@ export function renderArrival(
   state: BinderState,
   access: Access,
   dialect: SocketDialect,
-  { event, templates }: Arrival,
+  { event, templates, at }: Arrival,
   number: number,
 ): string {
   if (dialect === "legacy") return legacyPing(access);
   const content = (number: string) => ({ type: "event-notification" as const, events: [{ ...event, number }] });
-  return renderLike(state, access, dialect, templates, number, content);
+  return renderLike(state, access, dialect, templates, number, content, at);
 }
 
 /** The frame of some events, at least one. */
@@ -88,17 +96,36 @@ function renderLike(
   templates: Templates,
   number: number,
   content: (number: string) => StatusContent,
+  now = clock(state.settings),
 ): string {
-  const { status, topic, content: level } = access.facts;
-  const name = `${dialect} ${level} ${status} ${topic === undefined}`;
-  let template = templates.get(name);
-  if (template === undefined) templates.set(name, template = makeTemplate(lookOf(state, access, dialect), content));
-  return fill(template, {
-    id: inQuotes(access.watched.id),
-    topic: inQuotes(topic ?? ""),
+  const { watched, facts } = access;
+  const { timestamp, statusId } = stamp(now);
+  return fill(templateFor(state, access, dialect, templates, content), {
+    id: inQuotes(watched.id),
+    topic: inQuotes(facts.topic ?? ""),
     number: String(number),
-    ...stamp(clock(state.settings)),
+    timestamp,
+    statusId,
   });
+}
+
+function templateFor(
+  state: BinderState,
+  access: Access,
+  dialect: Dialect,
+  templates: Templates,
+  content: (number: string) => StatusContent,
+): Template {
+  const { status, content: level, topic } = access.facts;
+  const hasTopic = topic !== undefined;
+  for (const one of templates) {
+    if (one.status === status && one.level === level && one.dialect === dialect && one.hasTopic === hasTopic) {
+      return one.template;
+    }
+  }
+  const template = makeTemplate(lookOf(state, access, dialect), content);
+  templates.push({ dialect, status, level, hasTopic, template });
+  return template;
 }
 
 function lookOf({ settings }: BinderState, { facts }: Access, dialect: Dialect): Look {
