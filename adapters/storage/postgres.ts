@@ -5,6 +5,9 @@
  * It is the one engine where an event can be part of the host's own transaction: `within` of the log and of
  * `@fhir-ws/binding/bus/postgres`. Redis takes more writes.
  *
+ * The role needs CREATE on the database for the first use of a version, and from then on USAGE on the schema, SELECT,
+ * INSERT, UPDATE and DELETE on its tables, and EXECUTE on its functions, which PostgreSQL gives to everybody by default.
+ *
  * Always talk to the primary: on a replica a revocation could still be on its way. What PostgreSQL refuses is thrown as
  * the driver says it, with nothing half-written. Drivers wait for as long as they are told to: give them a timeout for
  * connecting and for statements below the endpoint's `storeTimeout`.

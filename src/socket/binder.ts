@@ -5,7 +5,7 @@ import type { BusMessage, SocketBinder, SocketBinderOptions } from "../types.ts"
 import { admit } from "./admission.ts";
 import { noteForAttempts } from "./attempt.ts";
 import { createDeadlines, type Due } from "./deadlines.ts";
-import { deliverAll } from "./delivery.ts";
+import { deliverAll } from "./arrival.ts";
 import { sendHeartbeats } from "./heartbeat.ts";
 import { createListener } from "./listener.ts";
 import { recheckTokens, sessionsOf } from "./revocation.ts";

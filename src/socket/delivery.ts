@@ -1,94 +1,15 @@
-// From the event log to the sockets. The bus only wakes; what is sent next is always the number after the cursor.
+// From the event log to a socket. The bus only wakes; what is sent next is always the number after the cursor.
 
 import { operationOutcome } from "../fhir/outcome.ts";
 import { askHost, clock, report, who } from "../host.ts";
-import type { BusMessage, EventPage, LoggedEvent } from "../types.ts";
+import type { EventPage, LoggedEvent } from "../types.ts";
 import { failed, isFresh, isOutdated, refresh } from "./access.ts";
 import { type Binding, breakDown, endBinding } from "./binding.ts";
-import { type Arrival, frameSizeOf, renderArrival, renderEvents, type SocketDialect } from "./rendering.ts";
+import { frameSizeOf, renderEvents } from "./rendering.ts";
 import type { Access, BinderState, Watched } from "./state.ts";
 
 /** Events read from the log at once. */
 const PAGE = 100;
-
-/** What is to be sent of an event in hand. */
-interface Frame {
-  readonly binding: Binding;
-  readonly text: string;
-  readonly number: number;
-}
-
-/** Frames that are made before the first of them is sent. */
-const BURST = 64;
-
-/**
- * An event came over the bus, for some Subscriptions. Many frames are made, then sent at one go: sending goes faster
- * when nothing else is done in between, here and for whoever receives.
- */
-export function deliverAll(
-  state: BinderState,
-  { keys, numbers, event }: BusMessage & { readonly type: "event" },
-): void {
-  const arrival = event && { event, templates: [], at: clock(state.settings) };
-  const frames: Frame[] = [];
-  for (const [n, key] of keys.entries()) deliver(state, key, numbers[n] ?? 0, arrival, frames);
-  sendAll(state, frames);
-}
-
-function deliver(
-  state: BinderState,
-  key: string,
-  number: number,
-  arrival: Arrival | undefined,
-  frames: Frame[],
-): void {
-  const watched = state.watched.get(key);
-  if (watched === undefined) return;
-  renewReads(watched);
-  for (const access of watched.accesses.values()) {
-    try {
-      deliverTo(state, access, number, arrival, frames);
-    } catch (cause) {
-      // Nothing can be made of this message; perhaps of what the log holds.
-      report(state.settings, { type: "error", during: "internal", cause });
-      for (const binding of access.bindings) wake(state, binding);
-    }
-  }
-}
-
-/** The fast path sends what is in hand; whatever stands in its way is the pump's business. */
-function deliverTo(
-  state: BinderState,
-  access: Access,
-  number: number,
-  arrival: Arrival | undefined,
-  frames: Frame[],
-): void {
-  const isFast = arrival !== undefined && state.settings.mayReceive === undefined && isFresh(state, access, arrival.at);
-  const texts: Partial<Record<SocketDialect, string>> = {};
-  for (const binding of access.bindings) {
-    if (binding.live && number <= binding.cursor) continue; // doubled
-    if (isFast && isNext(binding, number)) {
-      const text = texts[binding.dialect] ??= renderArrival(state, access, binding.dialect, arrival, number);
-      if (frames.push({ binding, text, number }) === BURST) sendAll(state, frames);
-    } else wake(state, binding);
-  }
-}
-
-/** Sends the frames, of which there are none then. */
-function sendAll(state: BinderState, frames: Frame[]): void {
-  const now = clock(state.settings);
-  for (const { binding, text, number } of frames) {
-    // What was sent before may have changed anything.
-    if (isNext(binding, number) && mayDeliver(state, binding, now)) send(state, binding, text, number, number, now);
-    else wake(state, binding);
-  }
-  frames.length = 0;
-}
-
-function isNext({ pumping, cursor }: Binding, number: number): boolean {
-  return !pumping && number === cursor + 1;
-}
 
 /** There is news of a log: who reads it from here on shares no read that was begun before. */
 export function renewReads(watched: Watched): void {
@@ -197,7 +118,7 @@ async function withoutWithheld(
 }
 
 /** Tested anew before every send: nothing goes out late, to the wrong state, or into a full buffer. */
-function mayDeliver(state: BinderState, binding: Binding, now: number): boolean {
+export function mayDeliver(state: BinderState, binding: Binding, now: number): boolean {
   if (binding.ended || !binding.live) return false;
   if (now >= binding.expiresAt) {
     endBinding(state, binding, "expired");
@@ -218,7 +139,7 @@ function sendEvents(
 }
 
 /** Sends the frame of the events from `first` to `last`. */
-function send(
+export function send(
   state: BinderState,
   binding: Binding,
   text: string,

@@ -16,9 +16,6 @@ import { startBindings } from "./start.ts";
 import type { BinderState } from "./state.ts";
 import { unbind } from "./unbind.ts";
 
-/** Milliseconds between looks at a full buffer, where the runtime does not tell when it has room. */
-const DRAIN_POLL = 250;
-
 /** Milliseconds that a peer has to answer a close before it is cut off: it might never do so, and counts until then. */
 const CLOSING_HANDSHAKE = 10_000;
 
@@ -49,7 +46,6 @@ export class Session implements SocketSession, Due {
   #refusals = 0;
   #closeReason: string | undefined;
   #unboundSince: number;
-  #stalledSince: number | undefined;
   #goingAwayAt = Infinity;
 
   constructor(state: BinderState, socket: BindingSocket, legacyCaller: Caller | undefined) {
@@ -89,8 +85,7 @@ export class Session implements SocketSession, Due {
   }
 
   drained(): void {
-    if (this.#stalledSince === undefined) return;
-    this.#stalledSince = undefined;
+    if (!this.#peer.recover()) return;
     this.#schedule(clock(this.state.settings));
     if (!this.#tellRest()) return;
     const bindings = [...this.bindings.values()];
@@ -104,13 +99,10 @@ export class Session implements SocketSession, Due {
 
   due(now: number): void {
     if (this.over) return this.#peer.cut();
-    const { limits } = this.state.settings;
     if (now >= this.#goingAwayAt) return this.close(1001, "going away");
     if (this.#unbindDeadline() <= now) return this.drop(1008, "no binding");
-    if (this.#stalledSince !== undefined) {
-      if (this.#peer.hasRoom) this.drained();
-      else if (now >= this.#stalledSince + limits.drainDeadline * 1000) return this.drop(1013, "slow reader");
-    }
+    if (this.#peer.hasDrained) this.drained();
+    if (this.#peer.isSlow(now)) return this.drop(1013, "slow reader");
     if (now >= this.#peer.pingAt && !this.#ping(now)) return;
     this.#schedule(now);
   }
@@ -145,7 +137,7 @@ export class Session implements SocketSession, Due {
 
   /** Whether more may be sent; a reader that is too slow is given a deadline. */
   hasRoom(): boolean {
-    if (this.#stalledSince === undefined && this.#peer.hasRoom) return true;
+    if (this.#peer.hasRoom) return true;
     this.#stall();
     return false;
   }
@@ -251,10 +243,8 @@ export class Session implements SocketSession, Due {
   }
 
   #stall(): void {
-    if (this.#stalledSince !== undefined || this.over) return;
     const now = clock(this.state.settings);
-    this.#stalledSince = now;
-    this.#schedule(now);
+    if (!this.over && this.#peer.stall(now)) this.#schedule(now);
   }
 
   /** Pings a peer, or gives up one that has not answered the last ping. */
@@ -274,10 +264,8 @@ export class Session implements SocketSession, Due {
 
   #schedule(now: number): void {
     if (this.over) return;
-    const { limits } = this.state.settings;
-    const drop = this.#stalledSince === undefined ? Infinity : this.#stalledSince + limits.drainDeadline * 1000;
-    const poll = this.#stalledSince === undefined || this.socket.reportsDrain ? Infinity : now + DRAIN_POLL;
-    this.state.deadlines.set(this, Math.min(this.#unbindDeadline(), drop, poll, this.#peer.pingAt, this.#goingAwayAt));
+    const at = Math.min(this.#unbindDeadline(), this.#peer.nextAt(now), this.#goingAwayAt);
+    this.state.deadlines.set(this, at);
   }
 
   #finish(reason: EndReason): void {
