@@ -77,18 +77,18 @@ export function createMemoryEventLog(options: MemoryEventLogOptions = {}): Event
   return {
     append(keys, event) {
       const entry: Entry = { at: now(), event: JSON.parse(JSON.stringify(event)) };
-      for (const key of keys) {
+      const numbers = keys.map((key) => {
         let log = logs.get(key);
         if (log === undefined) logs.set(key, log = { head: 0, entries: [] });
-        if (log.entries.at(-1) === entry) continue; // the key was named twice
-        log.head++;
+        if (log.entries.at(-1) === entry) return log.head; // the key was named twice
         log.entries.push(entry);
         prune(log, entry.at);
         aging.delete(key);
         aging.set(key, log);
-      }
+        return ++log.head;
+      });
       sweep(entry.at);
-      return keys.map((key) => logs.get(key)?.head ?? 0);
+      return numbers;
     },
     read(key, after, limit) {
       const log = logs.get(key);

@@ -58,7 +58,7 @@ export class Binding implements Due {
 }
 
 /** Milliseconds of which the heartbeats are sent together, at their beginning: waking up for each would cost more. */
-const LONGEST_BEAT = 500;
+const LONGEST_BEAT = 1000;
 /** The same in periods. */
 const BEATS_PER_PERIOD = 10;
 
