@@ -3,7 +3,7 @@
 import { clock, report } from "../host.ts";
 import type { BusMessage } from "../types.ts";
 import { isFresh } from "./access.ts";
-import type { Binding } from "./binding.ts";
+import { type Binding, breakDown } from "./binding.ts";
 import { mayDeliver, renewReads, send, wake } from "./delivery.ts";
 import { type Arrival, renderArrival, type SocketDialect } from "./rendering.ts";
 import type { Access, BinderState } from "./state.ts";
@@ -74,13 +74,21 @@ function deliverTo(
 
 /** Sends the frames, of which there are none then. */
 function sendAll(state: BinderState, frames: Frame[]): void {
-  const now = clock(state.settings);
-  for (const { binding, text, number } of frames) {
-    // What was sent before may have changed anything.
-    if (isNext(binding, number) && mayDeliver(state, binding, now)) send(state, binding, text, number, number, now);
-    else wake(state, binding);
+  for (const frame of frames.splice(0)) {
+    try {
+      sendFrame(state, frame);
+    } catch (cause) {
+      breakDown(state, frame.binding, cause);
+    }
   }
-  frames.length = 0;
+}
+
+/** What was sent before may have changed anything: the access that the frame was made for too. */
+function sendFrame(state: BinderState, { binding, text, number }: Frame): void {
+  const now = clock(state.settings);
+  const mayStill = isNext(binding, number) && isFresh(state, binding.access, now) && mayDeliver(state, binding, now);
+  if (mayStill) send(state, binding, text, number, number, now);
+  else wake(state, binding);
 }
 
 function isNext({ pumping, cursor }: Binding, number: number): boolean {

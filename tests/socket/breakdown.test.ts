@@ -39,6 +39,23 @@ function asBigint(head: number): number {
 
 describe("a socket is closed with 1011, and no other is, when", () => {
   test(
+    "it cannot say how much waits in it, and those that get the event after it get it",
+    inHarness({ bugs: true }, async (h) => {
+      const ids = ["s1", "s2", "s3"];
+      for (const id of ids) await h.put(id);
+      const sockets = [await h.bound(["s1"]), await h.bound(["s2"]), await h.bound(["s3"])];
+      Object.defineProperty(sockets[1], "bufferedAmount", {
+        get: () => {
+          throw new Error("odd");
+        },
+      });
+      await h.notify(ids);
+      assertEquals(sockets.map((socket) => socket.story()), [["event s1 1"], ["close 1011"], ["event s3 1"]]);
+      assertEquals(h.toldOf("error").map(({ during }) => during), ["internal"]);
+    }),
+  );
+
+  test(
     "the log gives an event that cannot be written",
     inHarness({
       bugs: true,

@@ -1,6 +1,6 @@
 // What is delivered, to whom, by which decision, and what holds it.
 
-import type { Caller, FhirSubscription } from "@fhir-ws/binding";
+import type { BusMessage, Caller, FhirSubscription } from "@fhir-ws/binding";
 import { assert, assertEquals } from "@std/assert";
 import { describe, test } from "node:test";
 import { answer, gateAll, intercept } from "../tools/gates.ts";
@@ -37,6 +37,33 @@ function withoutEvents({ host }: Harness): void {
 function notifications(socket: FakeSocket): ReadNotification[] {
   return socket.take().filter((frame) => frame.kind === "notification");
 }
+
+describe("an event of several Subscriptions", () => {
+  test("is sent to nobody by what was known before a change that comes while it is sent", async () => {
+    const hears = new Set<(message: BusMessage) => void>();
+    const tell = (message: BusMessage): void => hears.forEach((hear) => hear(message));
+    const listen = (hear: (message: BusMessage) => void): () => void => {
+      hears.add(hear);
+      return () => void hears.delete(hear);
+    };
+    let base = "";
+    await inHarness({
+      bus: { publish: tell, listen },
+      onEvent: (event) => {
+        const isFirst = event.type === "delivered" && event.subscription === "s1";
+        if (isFirst) tell({ type: "changed", key: JSON.stringify([base, null, "s2"]) });
+      },
+    }, async (h) => {
+      base = h.base;
+      for (const id of ["s1", "s2"]) await h.put(id);
+      const [one, two] = [await h.bound(["s1"]), await h.bound(["s2"])];
+      await h.subscriptions.delete("s2", ALICE);
+      await h.notify(["s1", "s2"]);
+      assertEquals(one.story(), ["event s1 1"]);
+      assertEquals(two.story(), ["not-found Subscription/s2", "close 1008 access-lost"]);
+    })();
+  });
+});
 
 describe("access is read again", () => {
   test(
