@@ -9,11 +9,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { exists, install } from "../test/packages.ts";
-import { compileProblems, makeConsumer, runProblems } from "./consumers.ts";
+import { findRuntime } from "../test/runtimes.ts";
+import { compileProblems, makeConsumer, runProblems, type Wanted } from "./consumers.ts";
 import { fileProblems } from "./files.ts";
-import { planPackage } from "./package.ts";
+import { builtFile, type PackagePlan, planPackage } from "./package.ts";
 import { measure, sizeProblems, sizeTable } from "./size.ts";
+import { pack, tarballProblems } from "./tarball.ts";
 import { CHECK_TOOLS } from "./tools.ts";
+import { measureUses, useProblems, useTable } from "./uses.ts";
 
 async function main(): Promise<string[]> {
   const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,50 +28,42 @@ async function main(): Promise<string[]> {
   const modules = join(tools, "node_modules");
   const scratch = await mkdtemp(join(tmpdir(), "fhir-ws-pack-"));
   try {
-    const { tarball, files } = await pack(folder, scratch);
-    const consumer = await makeConsumer(tarball);
-    try {
-      const sizes = await measure(folder, plan, join(modules, "esbuild", "bin", "esbuild"));
-      for (const line of sizeTable(sizes)) console.log(line);
-      return [
-        ...await fileProblems(project, folder, files),
-        ...sizeProblems(sizes, plan.entries),
-        ...await toolProblems([join(modules, "publint", "src", "cli.js"), tarball, "--strict"]),
-        ...await toolProblems([attw(modules), tarball, "--profile", "esm-only"]),
-        ...await compileProblems(consumer, plan, modules),
-        ...await runProblems(consumer, plan, Boolean(Deno.env.get("CI"))),
-      ];
-    } finally {
-      await consumer.remove();
-    }
+    const tarball = await pack(folder, scratch);
+    return [
+      ...await fileProblems(project, folder, tarball.files),
+      ...await bundleProblems(folder, plan, join(modules, "esbuild", "bin", "esbuild")),
+      ...await tarballProblems(tarball.path, modules),
+      ...await consumerProblems(tarball.path, plan, modules),
+    ];
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
-function attw(modules: string): string {
-  return join(modules, "@arethetypeswrong", "cli", "dist", "index.js");
+async function bundleProblems(folder: string, plan: PackagePlan, esbuild: string): Promise<string[]> {
+  const sizes = await measure(folder, plan, esbuild);
+  const uses = await measureUses(folder, builtFile("mod.ts", ".js"), esbuild);
+  for (const line of [...sizeTable(sizes), "", ...useTable(uses), ""]) console.log(line);
+  return [...sizeProblems(sizes, plan.entries), ...useProblems(uses)];
 }
 
-async function pack(folder: string, target: string): Promise<{ tarball: string; files: string[] }> {
-  const args = ["pack", "--json", "--ignore-scripts", `--pack-destination=${target}`];
-  const { success, stdout, stderr } = await new Deno.Command("npm", { args, cwd: folder }).output();
-  if (!success) throw new Error(`Cannot pack: ${new TextDecoder().decode(stderr)}`);
-  const packed: { readonly filename: string; readonly files: readonly { readonly path: string }[] }[] = JSON.parse(
-    new TextDecoder().decode(stdout),
-  );
-  const [{ filename, files } = { filename: "", files: [] }] = packed;
-  return { tarball: join(target, filename), files: files.map(({ path }) => path) };
+async function consumerProblems(tarball: string, plan: PackagePlan, modules: string): Promise<string[]> {
+  const consumer = await makeConsumer(tarball);
+  try {
+    return [
+      ...await compileProblems(consumer, plan, modules),
+      ...await runProblems(consumer, plan, await findRuntimes(), Boolean(Deno.env.get("CI"))),
+    ];
+  } finally {
+    await consumer.remove();
+  }
 }
 
-/** Runs a tool of npm; what it printed, when it found something. */
-async function toolProblems(args: readonly string[]): Promise<string[]> {
-  const [program = ""] = args;
-  const name = program.includes("publint") ? "publint" : "attw";
-  const { success, stdout, stderr } = await new Deno.Command("node", { args: [...args], env: { NO_COLOR: "1" } })
-    .output();
-  console.log(`${name}: ${success ? "clean" : "FAILS"}`);
-  return success ? [] : [`${name}: ${new TextDecoder().decode(stdout)}${new TextDecoder().decode(stderr)}`];
+const NODES: readonly number[] = [20, 22, 24, 26];
+
+async function findRuntimes(): Promise<Wanted[]> {
+  const nodes = NODES.map(async (major) => ({ shown: `node ${major}`, found: await findRuntime("node", major) }));
+  return [...await Promise.all(nodes), { shown: "bun", found: await findRuntime("bun") }];
 }
 
 const problems = await main();

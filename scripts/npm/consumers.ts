@@ -4,8 +4,8 @@ import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { npm } from "../test/packages.ts";
-import { findRuntime, type Runtime } from "../test/runtimes.ts";
+import type { Runtime } from "../test/runtimes.ts";
+import { run } from "./command.ts";
 import type { PackagePlan } from "./package.ts";
 import { COMPILERS } from "./tools.ts";
 
@@ -19,8 +19,9 @@ export interface Consumer {
 export async function makeConsumer(tarball: string): Promise<Consumer> {
   const root = await realpath(await mkdtemp(join(tmpdir(), "fhir-ws-consumer-")));
   await writeFile(join(root, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  const failure = await npm(root, "install", tarball, "--offline", "--no-package-lock");
-  if (failure !== undefined) throw new Error(`Cannot install the package: ${failure}`);
+  const args = ["install", tarball, "--offline", "--no-package-lock", "--no-audit", "--no-fund"];
+  const { success, text } = await run("npm", args, { cwd: root });
+  if (!success) throw new Error(`Cannot install the package: ${text}`);
   return { root, remove: () => rm(root, { recursive: true, force: true }) };
 }
 
@@ -65,30 +66,33 @@ async function compile(
     skipLibCheck: false,
   };
   await writeFile(join(root, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["entries.ts"] }));
-  const { success, stdout } = await new Deno.Command("node", { args: [compiler, "-p", "."], cwd: root }).output();
-  return success ? undefined : new TextDecoder().decode(stdout);
+  const { success, text } = await run("node", [compiler, "-p", "."], { cwd: root });
+  return success ? undefined : text;
 }
 
-const NODES: readonly number[] = [20, 22, 24, 26];
+/** A runtime that is to run the package, or why it is not there. */
+export interface Wanted {
+  readonly shown: string;
+  readonly found: Runtime | string;
+}
 
 /** Runs `consumer.js` on every runtime; a missing one is a problem where `isStrict`. */
-export async function runProblems(consumer: Consumer, plan: PackagePlan, isStrict: boolean): Promise<string[]> {
-  await copyFile(fileURLToPath(new URL("./consumer.js", import.meta.url)), join(consumer.root, "consumer.js"));
+export async function runProblems(
+  { root }: Consumer,
+  plan: PackagePlan,
+  runtimes: readonly Wanted[],
+  isStrict: boolean,
+): Promise<string[]> {
+  await copyFile(fileURLToPath(new URL("./consumer.js", import.meta.url)), join(root, "consumer.js"));
+  const args = ["consumer.js", ...plan.entries.map(({ name }) => plan.name + name.slice(1))];
   const problems: string[] = [];
-  for (const major of [...NODES, undefined]) {
-    const shown = major === undefined ? "bun" : `node ${major}`;
-    const runtime = await (major === undefined ? findRuntime("bun") : findRuntime("node", major));
-    const failure = typeof runtime === "string" ? runtime : await run(consumer, plan, runtime);
-    const isSkipped = typeof runtime === "string" && !isStrict;
-    console.log(`${shown}: ${failure === undefined ? "runs" : isSkipped ? `skipped: ${runtime}` : "FAILS"}`);
-    if (failure !== undefined && !isSkipped) problems.push(`${shown}: ${failure}`);
+  for (const { shown, found } of runtimes) {
+    const isSkipped = typeof found === "string" && !isStrict;
+    const { success, text } = typeof found === "string"
+      ? { success: false, text: found }
+      : await run(found.path, args, { cwd: root, timeout: 60_000 });
+    console.log(`${shown}: ${success ? "runs" : isSkipped ? `skipped: ${text}` : "FAILS"}`);
+    if (!success && !isSkipped) problems.push(`${shown}: ${text}`);
   }
   return problems;
-}
-
-async function run({ root }: Consumer, plan: PackagePlan, runtime: Runtime): Promise<string | undefined> {
-  const args = ["consumer.js", ...plan.entries.map(({ name }) => plan.name + name.slice(1))];
-  const command = new Deno.Command(runtime.path, { args, cwd: root, signal: AbortSignal.timeout(60_000) });
-  const { success, stderr } = await command.output();
-  return success ? undefined : new TextDecoder().decode(stderr).trim();
 }

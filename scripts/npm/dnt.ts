@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { MODULES, type PackagePlan, TARGET } from "./package.ts";
 
 /** As much of `jsr:@deno/dnt` as is called; its own types are out of reach wherever JSR is. */
-interface Dnt {
+export interface Dnt {
   build(options: {
-    readonly entryPoints: readonly { readonly kind: "export"; readonly name: string; readonly path: string }[];
+    readonly entryPoints: { readonly kind: "export"; readonly name: string; readonly path: string }[];
     readonly cwd: string;
+    readonly configFile: false;
     readonly outDir: string;
     readonly shims: Readonly<Record<string, never>>;
     readonly polyfills: false;
@@ -19,7 +20,7 @@ interface Dnt {
     readonly skipSourceOutput: true;
     readonly compilerOptions: {
       readonly target: "ES2022";
-      readonly lib: (typeof TARGET)["lib"];
+      readonly lib: (typeof TARGET)["lib"][number][];
       readonly noUncheckedIndexedAccess: true;
       readonly useUnknownInCatchVariables: true;
     };
@@ -27,16 +28,17 @@ interface Dnt {
   }): Promise<void>;
 }
 
-// Not written as a literal import: a type check would have to reach JSR, too.
+// Not written as a literal import: a type check would have to reach JSR, too. Older ones put shims into our modules.
 const DNT = "jsr:@deno/dnt@^0.43.2";
 
-/** The tool, or `undefined` where JSR cannot be reached. */
-export async function loadDnt(): Promise<Dnt | undefined> {
+/** The tool, or why it cannot be loaded. */
+export async function loadDnt(load: () => Promise<Dnt> = () => import(DNT)): Promise<Dnt | string> {
   try {
-    return await import(DNT);
+    return await load();
   } catch (error) {
-    if (error instanceof TypeError) return undefined; // what Deno throws for a module that it cannot load
-    throw error;
+    const isMissing = error instanceof TypeError && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
+    if (!isMissing) throw error;
+    return error.message.replace(/\n[\s\S]*/, "");
   }
 }
 
@@ -45,6 +47,7 @@ export async function compileWithDnt(dnt: Dnt, project: string, plan: PackagePla
   await dnt.build({
     entryPoints: plan.entries.map(({ name, source }) => ({ kind: "export", name, path: join(project, source) })),
     cwd: project,
+    configFile: false, // its imports are those of the tests
     outDir: folder,
     shims: {},
     polyfills: false,
@@ -55,10 +58,15 @@ export async function compileWithDnt(dnt: Dnt, project: string, plan: PackagePla
     test: false,
     skipNpmInstall: true,
     skipSourceOutput: true,
-    compilerOptions: { ...TARGET, noUncheckedIndexedAccess: true, useUnknownInCatchVariables: true },
+    compilerOptions: {
+      ...TARGET,
+      lib: [...TARGET.lib],
+      noUncheckedIndexedAccess: true,
+      useUnknownInCatchVariables: true,
+    },
     package: { name: plan.name, version: plan.version },
   });
-  for (const file of [".npmignore", "package-lock.json", `${MODULES}/package.json`]) {
+  for (const file of ["package.json", "package-lock.json", ".npmignore", `${MODULES}/package.json`]) {
     await rm(join(folder, file), { force: true });
   }
 }

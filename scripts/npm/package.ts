@@ -40,6 +40,7 @@ const FOR_NPM = {
   engines: { node: ">=20" },
   type: "module",
   sideEffects: false,
+  publishConfig: { access: "public" }, // a scoped package is private unless it says so
 } as const;
 
 /** Reads what the package will be. */

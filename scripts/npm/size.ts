@@ -1,9 +1,8 @@
 // How large each entry is for those who bundle it, and whether it pulls in only what it needs.
 
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { bundle } from "./bundle.ts";
 import type { Entry, PackagePlan } from "./package.ts";
 
 /** One entry with all that it imports, in bytes. */
@@ -38,31 +37,11 @@ const CEILINGS: Readonly<Record<string, number>> = {
 
 /** Bundles every entry. `esbuild` is its command line program. */
 export async function measure(folder: string, plan: PackagePlan, esbuild: string): Promise<EntrySize[]> {
-  const scratch = await mkdtemp(join(tmpdir(), "fhir-ws-size-"));
-  try {
-    return await Promise.all(
-      plan.entries.map((entry, n) => measureEntry(folder, entry, esbuild, join(scratch, `${n}`))),
-    );
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
-
-async function measureEntry(folder: string, { name, module }: Entry, esbuild: string, out: string): Promise<EntrySize> {
-  const options = ["--bundle", "--minify", "--format=esm", "--log-level=error"];
-  const args = [esbuild, module, ...options, `--outfile=${out}.js`, `--metafile=${out}.json`];
-  const { success, stderr } = await new Deno.Command("node", { args, cwd: folder }).output();
-  if (!success) throw new Error(`Cannot bundle "${name}": ${new TextDecoder().decode(stderr)}`);
-  const modules = Object.keys(JSON.parse(await readFile(`${out}.json`, "utf8")).inputs).sort();
-  const raw = await Promise.all(modules.map(async (path) => (await stat(join(folder, path))).size));
-  const bundle = await readFile(`${out}.js`);
-  return {
-    name,
-    raw: raw.reduce((sum, bytes) => sum + bytes, 0),
-    minified: bundle.byteLength,
-    gzipped: gzipSync(bundle, { level: 9 }).byteLength,
-    modules,
-  };
+  return await Promise.all(plan.entries.map(async ({ name, module }) => {
+    const { minified, gzipped, modules } = await bundle(folder, `export * from "./${module}";`, esbuild);
+    const raw = await Promise.all(modules.map(async (path) => (await stat(join(folder, path))).size));
+    return { name, raw: raw.reduce((sum, bytes) => sum + bytes, 0), minified, gzipped, modules };
+  }));
 }
 
 /** The report, one line per entry. */

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFiles } from "../test/files.ts";
 import { install } from "../test/packages.ts";
+import { run } from "./command.ts";
 import { MODULES, type PackagePlan, TARGET } from "./package.ts";
 import { BUILD_TOOLS } from "./tools.ts";
 
@@ -15,8 +16,8 @@ export async function compileWithTsc(project: string, plan: PackagePlan, folder:
     const config = join(scratch, "tsconfig.json");
     await writeFile(config, JSON.stringify(tsconfig(project, plan, folder)));
     const compiler = join(tools, "node_modules", "typescript", "bin", "tsc");
-    const { success, stdout } = await new Deno.Command("node", { args: [compiler, "-p", config] }).output();
-    if (!success) throw new Error(`Cannot build with tsc:\n${new TextDecoder().decode(stdout)}`);
+    const { success, text } = await run("node", [compiler, "-p", config]);
+    if (!success) throw new Error(`Cannot build with tsc:\n${text}`);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { planPackage } from "../../scripts/npm/package.ts";
 import { type EntrySize, sizeProblems } from "../../scripts/npm/size.ts";
+import { BOUNDS, useProblems, useTable } from "../../scripts/npm/uses.ts";
 
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const plan = await planPackage(PROJECT);
@@ -68,4 +69,39 @@ describe("sizeProblems", () => {
       assertEquals(problems(entry, { modules: [module] }), [`"${entry}" pulls in ${module}`]);
     });
   }
+});
+
+describe("useProblems", () => {
+  const uses = BOUNDS.map(({ names }) => ({ names, minified: 1, gzipped: 1, shipped: ["esm/src/errors.js"] }));
+
+  it("tells of an import above its limit", () => {
+    assertEquals(useProblems(uses), []);
+    for (const { names, limit } of BOUNDS) {
+      const shown = names.join(", ");
+      assertEquals(useProblems([{ names, minified: 1, gzipped: limit + 1, shipped: [] }]), [
+        `"${shown}" ships ${limit + 1} bytes, above ${limit}`,
+      ]);
+    }
+  });
+
+  it("tells of an import that ships what it has no use for", () => {
+    const foreign = {
+      handleGetWsBindingToken: "socket/binder",
+      createSocketBinder: "operation/handler",
+      createNotifier: "conformance/capability",
+    };
+    for (const [name, module] of Object.entries(foreign)) {
+      const shipped = [`esm/src/${module}.js`];
+      assertEquals(useProblems([{ names: [name], minified: 1, gzipped: 1, shipped }]), [
+        `"${name}" ships ${shipped[0]}`,
+      ]);
+    }
+  });
+
+  it("has a line for each in the report", () => {
+    assertEquals(useTable(uses).map((line) => line.split("  ")[0]), [
+      "import from ., KiB",
+      ...BOUNDS.map(({ names }) => names.join(", ")),
+    ]);
+  });
 });
