@@ -7,9 +7,7 @@ import { binder, context, listening, writePatient } from "./setup.ts";
 const sockets = createDenoSockets(binder);
 
 async function answer(request: Request): Promise<Response> {
-  if (isBindingTokenRequest(request)) {
-    return await handleGetWsBindingToken(request, context);
-  }
+  if (isBindingTokenRequest(request)) return await handleGetWsBindingToken(request, context);
   const { pathname } = new URL(request.url);
   if (pathname === "/ws") return await sockets.upgrade(request);
   const [, id] = /^\/fhir\/R5\/Patient\/([^/]+)$/.exec(pathname) ?? [];
@@ -18,8 +16,4 @@ async function answer(request: Request): Promise<Response> {
     : new Response(null, { status: 404 });
 }
 
-Deno.serve({
-  hostname: "127.0.0.1",
-  port: 0,
-  onListen: ({ port }) => listening(port),
-}, answer);
+Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: ({ port }) => listening(port) }, answer);

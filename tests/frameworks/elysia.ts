@@ -11,10 +11,7 @@ declare const Bun: {
   serve(options: {
     readonly hostname: string;
     readonly port: number;
-    fetch(
-      request: Request,
-      server: BunServer,
-    ): Promise<Response | undefined> | Response;
+    fetch(request: Request, server: BunServer): Promise<Response | undefined> | Response;
     readonly websocket: BunSocketHandler;
   }): { readonly port: number };
 };

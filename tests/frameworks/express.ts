@@ -12,26 +12,14 @@ import { binder, context, listening, writePatient } from "./setup.ts";
 
 const app = express();
 const operation = fetchListener((request) => handleGetWsBindingToken(request, context));
-app.all(
-  /^\/fhir\/R5\/Subscription(?:\/[^/]+)?\/(?:\$|%24)get-ws-binding-token$/,
-  operation,
-);
+app.all(/^\/fhir\/R5\/Subscription(?:\/[^/]+)?\/(?:\$|%24)get-ws-binding-token$/, operation);
 app.use(express.json({ type: "application/fhir+json" }));
 app.put("/fhir/R5/Patient/:id", async (request, response) => {
   response.json(await writePatient(request.params.id));
 });
 
-const sockets = createNodeSockets(
-  binder,
-  new WebSocketServer({ noServer: true, maxPayload: 65_536 }),
-);
-const server = createServer(app).on("upgrade", sockets.upgrade).listen(
-  0,
-  "127.0.0.1",
-  () => {
-    const address = server.address();
-    if (address !== null && typeof address === "object") {
-      listening(address.port);
-    }
-  },
-);
+const sockets = createNodeSockets(binder, new WebSocketServer({ noServer: true, maxPayload: 65_536 }));
+const server = createServer(app).on("upgrade", sockets.upgrade).listen(0, "127.0.0.1", () => {
+  const address = server.address();
+  if (address !== null && typeof address === "object") listening(address.port);
+});

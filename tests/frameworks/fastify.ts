@@ -16,16 +16,8 @@ app.addHook("onRequest", (request, reply, next) => {
   reply.hijack();
   operation(request.raw, reply.raw);
 });
-app.put<{ Params: { id: string } }>(
-  "/fhir/R5/Patient/:id",
-  ({ params }) => writePatient(params.id),
-);
+app.put<{ Params: { id: string } }>("/fhir/R5/Patient/:id", ({ params }) => writePatient(params.id));
 
-const sockets = createNodeSockets(
-  binder,
-  new WebSocketServer({ noServer: true, maxPayload: 65_536 }),
-);
+const sockets = createNodeSockets(binder, new WebSocketServer({ noServer: true, maxPayload: 65_536 }));
 app.server.on("upgrade", sockets.upgrade);
-listening(
-  Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port),
-);
+listening(Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port));

@@ -16,21 +16,12 @@ const EXAMPLES: { readonly [name in RuntimeName]: readonly string[] } = {
 };
 
 const ARGUMENTS: { readonly [name in RuntimeName]: readonly string[] } = {
-  deno: [
-    "run",
-    "-A",
-    "--no-lock",
-    "--config",
-    fileURLToPath(new URL("../../deno.json", import.meta.url)),
-  ],
+  deno: ["run", "-A", "--no-lock", "--config", fileURLToPath(new URL("../../deno.json", import.meta.url))],
   node: [],
   bun: ["run"],
 };
 
-const BODY = {
-  resourceType: "Parameters",
-  parameter: [{ name: "id", valueId: "s1" }],
-};
+const BODY = { resourceType: "Parameters", parameter: [{ name: "id", valueId: "s1" }] };
 const ALICE = { authorization: "Bearer alice" };
 
 interface Example {
@@ -42,14 +33,9 @@ interface Example {
 async function start(name: string): Promise<Example> {
   const runtime = currentRuntime();
   const script = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  const child = spawn(process.execPath, [...ARGUMENTS[runtime], script], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(process.execPath, [...ARGUMENTS[runtime], script], { stdio: ["pipe", "pipe", "inherit"] });
   const origin = await new Promise<string>((resolve, reject) => {
-    child.once(
-      "exit",
-      (code) => reject(new Error(`${name} ended with ${code}`)),
-    );
+    child.once("exit", (code) => reject(new Error(`${name} ended with ${code}`)));
     createInterface({ input: child.stdout }).on("line", (line) => {
       const [, url] = /^Listening on (\S+)$/.exec(line) ?? [];
       if (url !== undefined) resolve(url);
@@ -72,10 +58,7 @@ function exampleSuite(name: string): void {
     example.child.kill("SIGKILL");
   });
 
-  async function ask(
-    path: string,
-    init: RequestInit = { headers: ALICE },
-  ): Promise<Response> {
+  async function ask(path: string, init: RequestInit = { headers: ALICE }): Promise<Response> {
     return await producedBy(await fetch(`${example.origin}/fhir/R5/${path}`, init));
   }
 
@@ -83,27 +66,16 @@ function exampleSuite(name: string): void {
     it(`answers ${sign}get-ws-binding-token on an instance, and refuses strangers`, async () => {
       const path = `Subscription/s1/${sign}get-ws-binding-token`;
       const response = await ask(path);
-      assertEquals([response.status, (await response.json()).resourceType], [
-        200,
-        "Parameters",
-      ]);
+      assertEquals([response.status, (await response.json()).resourceType], [200, "Parameters"]);
       const refused = await ask(path, {});
-      assertEquals([refused.status, (await refused.json()).resourceType], [
-        401,
-        "OperationOutcome",
-      ]);
+      assertEquals([refused.status, (await refused.json()).resourceType], [401, "OperationOutcome"]);
     });
 
     it(`answers ${sign}get-ws-binding-token on the type, with ids in a query or a body`, async () => {
       const path = `Subscription/${sign}get-ws-binding-token`;
       const headers = { ...ALICE, "content-type": "application/fhir+json" };
-      for (
-        const answer of [
-          ask(`${path}?id=s1`),
-          ask(path, { method: "POST", headers, body: JSON.stringify(BODY) }),
-        ]
-      ) {
-        const response = await answer;
+      const posted = { method: "POST", headers, body: JSON.stringify(BODY) };
+      for (const response of [await ask(`${path}?id=s1`), await ask(path, posted)]) {
         assertEquals(response.status, 200);
         assertMatch(await response.text(), /"websocket-url"/);
       }
@@ -112,17 +84,12 @@ function exampleSuite(name: string): void {
 
   it("binds a socket and notifies it of a write", async () => {
     const { parameter: [token] } = await (await ask("Subscription/s1/$get-ws-binding-token")).json();
-    const client = connectClient(
-      new URL("/ws", example.origin.replace("http", "ws")),
-    );
+    const client = connectClient(new URL("/ws", example.origin.replace("http", "ws")));
     await client.opened;
     client.socket.send(`bind-with-token ${token.valueString}`);
     assertMatch(String(await client.next()), /"handshake"/);
     const written = await ask("Patient/p1", { method: "PUT" });
-    assertEquals([written.status, await written.json()], [200, {
-      resourceType: "Patient",
-      id: "p1",
-    }]);
+    assertEquals([written.status, await written.json()], [200, { resourceType: "Patient", id: "p1" }]);
     assertMatch(String(await client.next()), /"event-notification"/);
     client.socket.close();
     await client.closed;
@@ -137,7 +104,5 @@ function exampleSuite(name: string): void {
 for (const name of EXAMPLES[currentRuntime()]) {
   if (await isInstalled(name)) describe(name, () => exampleSuite(name));
   else if (process.env.CI) it(name, () => fail(`${name} is not installed`));
-  else {it(name, {
-      skip: `${name} is not installed: deno task test tests/frameworks installs it`,
-    }, () => {});}
+  else it(name, { skip: `${name} is not installed: deno task test tests/frameworks installs it` }, () => {});
 }

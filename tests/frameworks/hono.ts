@@ -12,14 +12,8 @@ const app = new Hono();
 app.use("/fhir/R5/*", ({ req }, next) => {
   return isBindingTokenRequest(req.raw) ? handleGetWsBindingToken(req.raw, context) : next();
 });
-app.put(
-  "/fhir/R5/Patient/:id",
-  async (c) => c.json(await writePatient(c.req.param("id"))),
-);
+app.put("/fhir/R5/Patient/:id", async (c) => c.json(await writePatient(c.req.param("id"))));
 
-const sockets = createNodeSockets(
-  binder,
-  new WebSocketServer({ noServer: true, maxPayload: 65_536 }),
-);
+const sockets = createNodeSockets(binder, new WebSocketServer({ noServer: true, maxPayload: 65_536 }));
 const options = { fetch: app.fetch, hostname: "127.0.0.1", port: 0 };
 serve(options, ({ port }) => listening(port)).on("upgrade", sockets.upgrade);

@@ -13,24 +13,12 @@ const endpoint = {
   base,
   fhirVersion: "R5",
   subscriptions,
-  tokens: await createJwtSigner({
-    sign: { kid: "1", key: crypto.getRandomValues(new Uint8Array(32)) },
-  }),
+  tokens: await createJwtSigner({ sign: { kid: "1", key: crypto.getRandomValues(new Uint8Array(32)) } }),
 } as const;
-const s1 = {
-  resourceType: "Subscription",
-  id: "s1",
-  status: "active",
-  channelType: { code: "websocket" },
-} as const;
+const s1 = { resourceType: "Subscription", id: "s1", status: "active", channelType: { code: "websocket" } } as const;
 await subscriptions.put(s1, { id: "alice" });
 
-export const binder = createSocketBinder({
-  ...endpoint,
-  websocketUrl: "wss://example.org/ws",
-  events,
-  bus,
-});
+export const binder = createSocketBinder({ ...endpoint, websocketUrl: "wss://example.org/ws", events, bus });
 
 export const context: BindingTokenContext = {
   ...endpoint,
@@ -44,13 +32,8 @@ export const context: BindingTokenContext = {
 const notifier = createNotifier({ base, events, bus });
 
 /** A write of the host's. */
-export async function writePatient(
-  id: string,
-): Promise<{ readonly resourceType: "Patient"; readonly id: string }> {
-  await notifier.notify(["s1"], {
-    interaction: "update",
-    focus: `Patient/${id}`,
-  });
+export async function writePatient(id: string): Promise<{ readonly resourceType: "Patient"; readonly id: string }> {
+  await notifier.notify(["s1"], { interaction: "update", focus: `Patient/${id}` });
   return { resourceType: "Patient", id };
 }
 
