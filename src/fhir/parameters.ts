@@ -1,20 +1,19 @@
 // The Parameters resource, in and out: https://hl7.org/fhir/parameters.html
 
-import { BindingError, type BindingIssue } from "../errors.ts";
+import { BindingError } from "../errors.ts";
 import type { FhirResource } from "../types.ts";
-import { isFhirId, items, member } from "./json.ts";
-
-/** A FHIR id and where the caller wrote it. */
-export interface AskedId {
-  readonly id: string;
-  /** FHIRPath, for `issue.expression`; none for the id in a path. */
-  readonly expression?: string;
-}
+import { items, member } from "./json.ts";
 
 /** The value of a parameter, which nobody has checked, and where the caller wrote it. */
 export interface AskedValue {
   readonly value: unknown;
+  /** FHIRPath, for `issue.expression`; none for the id in a path. */
   readonly expression?: string;
+}
+
+/** Such a value that was found to be a FHIR id. */
+export interface AskedId extends AskedValue {
+  readonly value: string;
 }
 
 /** The answer of the operation; it fits the `Parameters` of `@types/fhir`. */
@@ -54,19 +53,18 @@ function readValue(parameter: unknown, types: readonly string[]): unknown {
   return values.length === 1 && only !== undefined && types.includes(only) ? member(parameter, only) : undefined;
 }
 
-/**
- * @throws {BindingError} `invalid-id` with one issue per bad id.
- */
-export function checkIds(asked: readonly AskedValue[]): AskedId[] {
-  const good: AskedId[] = [];
-  const issues: BindingIssue[] = [];
-  for (const { value, expression } of asked) {
-    const where = expression === undefined ? {} : { expression };
-    if (isFhirId(value)) good.push({ id: value, ...where });
-    else issues.push({ code: "invalid-id", ...where });
-  }
-  if (issues.length > 0) throw new BindingError("invalid-id", undefined, { issues });
-  return good;
+/** The error of values that cannot be read: one issue each. Without a text they have the code's own. */
+export function valueError(
+  code: "invalid-id" | "invalid-value",
+  asked: readonly AskedValue[],
+  text?: string,
+): BindingError {
+  const issues = asked.map(({ expression }) => ({
+    code,
+    ...(text !== undefined && { text }),
+    ...(expression !== undefined && { expression }),
+  }));
+  return new BindingError(code, undefined, { issues });
 }
 
 /** The out parameters in the order of the operation's definition; `expiresAt` in whole seconds. */

@@ -3,9 +3,10 @@
 import { BindingError } from "../errors.ts";
 import { subscriptionKey } from "../event/key.ts";
 import { buildNotification } from "../fhir/notification.ts";
+import { valueError } from "../fhir/parameters.ts";
 import { stamp } from "../fhir/status.ts";
 import { readSubscription } from "../fhir/subscription.ts";
-import { askHost, clock } from "../host.ts";
+import { askHost, askRate, clock } from "../host.ts";
 import { checkCount } from "../setup.ts";
 import type {
   Caller,
@@ -16,14 +17,9 @@ import type {
   LoggedEvent,
   MaybePromise,
 } from "../types.ts";
-import {
-  answerQuery,
-  checkQueryContext,
-  type Query,
-  readSubscriptionOf,
-  type SubscriptionQueryContext,
-} from "./query.ts";
-import { hasPath, readInstance, readValues } from "./request.ts";
+import { answerCall, checkOnce } from "./answer.ts";
+import { readOne, type SubscriptionQueryContext } from "./query.ts";
+import { hasPath, type OperationCall, readBody, readInstance, readValues } from "./request.ts";
 
 /** What `handleSubscriptionEvents` needs. */
 export interface SubscriptionEventsContext extends SubscriptionQueryContext {
@@ -94,8 +90,21 @@ export function isSubscriptionEventsRequest(request: Request): boolean {
  * ```
  */
 export async function handleSubscriptionEvents(request: Request, ctx: SubscriptionEventsContext): Promise<Response> {
-  checkContext(ctx);
-  return await answerQuery(request, ctx, PATH, (query) => answerEvents(query, ctx));
+  checkOnce(ctx, checked, checkOwn);
+  return await answerCall(request, ctx, PATH, async (call, caller) => {
+    await askRate(ctx, caller, "query");
+    return await answerEvents(call, await readBody(request, ctx), caller, ctx);
+  });
+}
+
+/** Contexts that were found to be in order. */
+const checked = new WeakSet<SubscriptionEventsContext>();
+
+function checkOwn({ maxEvents, defaultContent }: SubscriptionEventsContext): void {
+  checkCount("maxEvents", maxEvents);
+  if (defaultContent !== undefined && !LEVELS.includes(defaultContent)) {
+    throw new TypeError(`Cannot use defaultContent "${defaultContent}": there is no such level`);
+  }
 }
 
 /** What is asked of one Subscription; the numbers are inclusive. */
@@ -105,11 +114,15 @@ interface Range {
   readonly content: ContentLevel | undefined;
 }
 
-async function answerEvents(query: Query, ctx: SubscriptionEventsContext): Promise<FhirResource> {
-  const { call, body, caller } = query;
+async function answerEvents(
+  call: OperationCall,
+  body: unknown,
+  caller: Caller,
+  ctx: SubscriptionEventsContext,
+): Promise<FhirResource> {
   const id = readInstance(call.instance ?? "", body);
-  const range = readRange(query);
-  const subscription = await readSubscriptionOf(id, caller, ctx);
+  const range = readRange(call, body);
+  const subscription = await readOne(id, caller, ctx);
   if (subscription === undefined) throw new BindingError("not-found");
 
   const page = await readPage(id, range, caller, ctx);
@@ -127,30 +140,33 @@ async function answerEvents(query: Query, ctx: SubscriptionEventsContext): Promi
   );
 }
 
-function readRange({ call, body }: Query): Range {
-  const since = readOne(call, body, "eventsSinceNumber", NUMBER_TYPES, eventNumber);
-  const until = readOne(call, body, "eventsUntilNumber", NUMBER_TYPES, eventNumber);
-  const content = readOne(call, body, "content", CONTENT_TYPES, (value) => LEVELS.find((level) => level === value));
+function readRange(call: OperationCall, body: unknown): Range {
+  const since = readParameter(call, body, "eventsSinceNumber", NUMBER_TYPES, eventNumber);
+  const until = readParameter(call, body, "eventsUntilNumber", NUMBER_TYPES, eventNumber);
+  const content = readParameter(
+    call,
+    body,
+    "content",
+    CONTENT_TYPES,
+    (value) => LEVELS.find((level) => level === value),
+  );
   return { since: Math.max(1, since ?? 1), until: until ?? Infinity, content };
 }
 
 /** @throws {BindingError} `invalid-value` where it cannot be read, or stands more than once. */
-function readOne<T>(
-  call: Query["call"],
+function readParameter<T>(
+  call: OperationCall,
   body: unknown,
   name: string,
   types: readonly string[],
   read: (value: unknown) => T | undefined,
 ): T | undefined {
   const [first, second] = readValues(call, body, name, types);
+  if (second !== undefined) throw valueError("invalid-value", [second], `Cannot read ${name}: it is repeated`);
   if (first === undefined) return undefined;
   const value = read(first.value);
-  if (value !== undefined && second === undefined) return value;
-  const { expression } = second ?? first;
-  const text = `Cannot read ${name}: ${second === undefined ? "its value is not one of its type" : "it is repeated"}`;
-  throw new BindingError("invalid-value", text, {
-    issues: [{ code: "invalid-value", text, ...(expression !== undefined && { expression }) }],
-  });
+  if (value !== undefined) return value;
+  throw valueError("invalid-value", [first], `Cannot read ${name}: its value is not one of its type`);
 }
 
 /** Numbers beyond every log are as good as any other beyond its head. */
@@ -207,17 +223,4 @@ function nextUrl(url: string, { events, head }: EventPage, { until, content }: R
   if (until !== Infinity) query.set("eventsUntilNumber", String(until));
   if (content !== undefined) query.set("content", content);
   return `${url}?${query}`;
-}
-
-/** Contexts that were found to be in order. */
-const checked = new WeakSet<SubscriptionEventsContext>();
-
-function checkContext(ctx: SubscriptionEventsContext): void {
-  if (checked.has(ctx)) return;
-  checkQueryContext(ctx);
-  checkCount("maxEvents", ctx.maxEvents);
-  if (ctx.defaultContent !== undefined && !LEVELS.includes(ctx.defaultContent)) {
-    throw new TypeError(`Cannot use defaultContent "${ctx.defaultContent}": there is no such level`);
-  }
-  checked.add(ctx);
 }

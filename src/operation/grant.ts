@@ -2,11 +2,11 @@
 
 import { BindingError, type BindingIssue } from "../errors.ts";
 import { isIssue, judgeSubscription, refusalOf } from "../fhir/eligibility.ts";
-import { isFhirId, member } from "../fhir/json.ts";
 import type { AskedId } from "../fhir/parameters.ts";
 import { askHost, clock } from "../host.ts";
 import { MAX_IDS, narrow } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller, FhirSubscription } from "../types.ts";
+import { readList, readOne } from "./query.ts";
 
 /** Seconds that a token lives, unless the host says otherwise. */
 export const TOKEN_LIFETIME = 3600;
@@ -23,8 +23,8 @@ export async function readGrant(
   ctx: BindingTokenContext,
 ): Promise<BindingGrant> {
   const listed = asked.length === 0 ? await list(caller, ctx) : undefined;
-  const wanted: readonly AskedId[] = listed === undefined ? asked : [...listed.keys()].map((id) => ({ id }));
-  const ids = wanted.map(({ id }) => id);
+  const wanted: readonly AskedId[] = listed === undefined ? asked : [...listed.keys()].map((value) => ({ value }));
+  const ids = wanted.map(({ value }) => value);
   // Before the Subscriptions: what is revoked while they are read then counts as later than the token.
   const draft = { audience: ctx.base, caller, subscriptions: ids };
   const generations = ctx.tokens.generations && await askHost(ctx, "sign", () => ctx.tokens.generations?.(draft));
@@ -35,7 +35,7 @@ export async function readGrant(
   let expiresAt = issuedAt + (ctx.tokenLifetime ?? TOKEN_LIFETIME);
   const covered: string[] = [];
   const issues: BindingIssue[] = [];
-  for (const [n, { id, expression }] of wanted.entries()) {
+  for (const [n, { value: id, expression }] of wanted.entries()) {
     const judged = judgeSubscription(id, found[n], ctx.fhirVersion, now);
     if (isIssue(judged)) {
       issues.push(expression === undefined ? judged : { ...judged, expression });
@@ -50,16 +50,10 @@ export async function readGrant(
   return narrow(grant, covered);
 }
 
-/** The caller's Subscriptions by id. */
+/** The caller's Subscriptions by id, as many as fit. */
 async function list(caller: Caller, ctx: BindingTokenContext): Promise<ReadonlyMap<string, FhirSubscription>> {
-  if (ctx.subscriptions.list === undefined) throw new BindingError("id-required");
   const limit = ctx.maxIds ?? MAX_IDS;
-  const subscriptions = await askHost(ctx, "list", () => ctx.subscriptions.list?.(caller, limit) ?? []);
-  const named = subscriptions.flatMap((one) => {
-    const id = member(one, "id");
-    return isFhirId(id) ? [[id, one] as const] : [];
-  });
-  return new Map(named.slice(0, limit));
+  return new Map([...await readList(caller, limit, ctx)].slice(0, limit));
 }
 
 /** Each Subscription as it is after the generations were read; a list from before is read again. */
@@ -74,5 +68,5 @@ async function findAll(
     const current = again ? await list(caller, ctx) : listed;
     return ids.map((id) => current.get(id));
   }
-  return await Promise.all(ids.map((id) => askHost(ctx, "read", () => ctx.subscriptions.read(id, caller))));
+  return await Promise.all(ids.map((id) => readOne(id, caller, ctx)));
 }

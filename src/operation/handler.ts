@@ -3,12 +3,12 @@
 import { BindingError } from "../errors.ts";
 import { bindingTokenParameters } from "../fhir/parameters.ts";
 import { askHost, askRate, report, who } from "../host.ts";
-import { checkChallenge, checkCount, checkEndpoint, checkWebsocketUrl } from "../setup.ts";
+import { checkCount, checkWebsocketUrl } from "../setup.ts";
 import { isBearerText, MAX_IDS, MAX_TOKEN_LENGTH } from "../token/grant.ts";
 import type { BindingGrant, BindingTokenContext, Caller } from "../types.ts";
+import { answerCall, checkOnce } from "./answer.ts";
 import { readGrant, TOKEN_LIFETIME } from "./grant.ts";
-import { authenticate, hasPath, MAX_BODY_SIZE, readAccept, readBody, readCall, readIds } from "./request.ts";
-import { refuse, resourceResponse } from "./response.ts";
+import { hasPath, readBody, readIds } from "./request.ts";
 
 const PATH = /\/Subscription(?:\/([^/]+))?\/(?:\$|%24)get-ws-binding-token$/;
 
@@ -58,27 +58,17 @@ export function isBindingTokenRequest(request: Request): boolean {
  * ```
  */
 export async function handleGetWsBindingToken(request: Request, ctx: BindingTokenContext): Promise<Response> {
-  checkContext(ctx);
-  let caller: Caller | undefined;
-  try {
-    const call = readCall(request, PATH);
-    const type = readAccept(request, call, ctx.fhirVersion);
-    caller = await authenticate(request, ctx);
+  checkOnce(ctx, checked, checkOwn);
+  return await answerCall(request, ctx, PATH, async (call, caller) => {
     if (ctx.isEnabled !== undefined) await checkEnabled(caller, ctx);
     if (ctx.rateLimit !== undefined) await askRate(ctx, caller, "issue");
-    const body = call.method === "POST"
-      ? await readBody(request, ctx.maxBodySize ?? MAX_BODY_SIZE, ctx.fhirVersion)
-      : undefined;
-    const asked = readIds(call, body, ctx.maxIds ?? MAX_IDS);
+    const asked = readIds(call, await readBody(request, ctx), ctx.maxIds ?? MAX_IDS);
     const grant = await readGrant(asked, caller, ctx);
     const { websocketUrl } = ctx.sockets;
     const url = typeof websocketUrl === "string" ? websocketUrl : await askUrl(websocketUrl, request, caller, ctx);
     const token = call.method === "HEAD" ? "" : await sign(grant, ctx);
-    const parameters = bindingTokenParameters(token, grant.expiresAt, grant.subscriptions, url);
-    return resourceResponse(parameters, { method: call.method, type });
-  } catch (error) {
-    return refuse(error, request, caller, ctx);
-  }
+    return bindingTokenParameters(token, grant.expiresAt, grant.subscriptions, url);
+  });
 }
 
 async function checkEnabled(caller: Caller, ctx: BindingTokenContext): Promise<void> {
@@ -115,15 +105,9 @@ const MAX_LIFETIME = 31_536_000;
 /** Contexts that were found to be in order. */
 const checked = new WeakSet<BindingTokenContext>();
 
-function checkContext(ctx: BindingTokenContext): void {
-  if (checked.has(ctx)) return;
-  checkEndpoint(ctx);
-  const { tokenLifetime = TOKEN_LIFETIME, tokens } = ctx;
-  const { websocketUrl, allowInsecure } = ctx.sockets;
+function checkOwn({ tokenLifetime = TOKEN_LIFETIME, tokens, maxIds, sockets }: BindingTokenContext): void {
+  const { websocketUrl, allowInsecure } = sockets;
   if (typeof websocketUrl === "string") checkWebsocketUrl(websocketUrl, allowInsecure);
-  checkChallenge(ctx.challenge);
   checkCount("tokenLifetime", tokenLifetime, Math.min(MAX_LIFETIME, tokens.maxLifetime ?? Infinity));
-  checkCount("maxBodySize", ctx.maxBodySize);
-  checkCount("maxIds", ctx.maxIds, MAX_IDS);
-  checked.add(ctx);
+  checkCount("maxIds", maxIds, MAX_IDS);
 }

@@ -3,7 +3,7 @@
 import { BindingError } from "../errors.ts";
 import { isFhirId } from "../fhir/json.ts";
 import { isFhirJson, negotiate } from "../fhir/media_type.ts";
-import { type AskedId, type AskedValue, checkIds, readParameters } from "../fhir/parameters.ts";
+import { type AskedId, type AskedValue, readParameters, valueError } from "../fhir/parameters.ts";
 import { askHost, type Host } from "../host.ts";
 import type { BindingTokenContext, Caller, FhirVersion } from "../types.ts";
 
@@ -16,7 +16,7 @@ export interface OperationCall {
 }
 
 /** Bytes of a body, unless the host says otherwise. */
-export const MAX_BODY_SIZE = 65536;
+const MAX_BODY_SIZE = 65536;
 
 /** What `id` may be given as; older drafts of the IG had `valueString`. */
 const ID_TYPES = ["valueId", "valueString"];
@@ -95,13 +95,19 @@ export function readInstance(instance: string, body: unknown): string {
  * @throws {BindingError} `invalid-body`, `invalid-id`, `too-many-ids`.
  */
 export function readIds(call: OperationCall, body: unknown, maxIds: number): readonly AskedId[] {
-  if (call.instance !== undefined) return [{ id: readInstance(call.instance, body) }];
+  if (call.instance !== undefined) return [{ value: readInstance(call.instance, body) }];
+  const asked = readValues(call, body, "id", ID_TYPES);
+  if (!asked.every(isAskedId)) throw valueError("invalid-id", asked.filter((one) => !isAskedId(one)));
   const ids = new Map<string, AskedId>();
-  for (const one of checkIds(readValues(call, body, "id", ID_TYPES))) {
-    if (!ids.has(one.id)) ids.set(one.id, one);
+  for (const one of asked) {
+    if (!ids.has(one.value)) ids.set(one.value, one);
   }
   if (ids.size > maxIds) throw new BindingError("too-many-ids");
   return [...ids.values()];
+}
+
+function isAskedId(asked: AskedValue): asked is AskedId {
+  return isFhirId(asked.value);
 }
 
 /**
@@ -132,11 +138,15 @@ function decode(segment: string): string | undefined {
 }
 
 /**
- * The JSON of a body, `undefined` when it is empty, of whatever type then.
+ * The JSON of a POST's body, `undefined` when it is empty, of whatever type then.
  *
  * @throws {BindingError} `unsupported-media-type`, `body-too-large`, `invalid-body`.
  */
-export async function readBody(request: Request, maxBodySize: number, version: FhirVersion): Promise<unknown> {
+export async function readBody(
+  request: Request,
+  { fhirVersion: version, maxBodySize = MAX_BODY_SIZE }: Pick<BindingTokenContext, "fhirVersion" | "maxBodySize">,
+): Promise<unknown> {
+  if (request.method !== "POST") return undefined;
   if (request.bodyUsed) throw new TypeError("Cannot read the body: it was read before");
   if (request.body === null) return undefined;
   const isAnnouncedTooLarge = Number(request.headers.get("content-length") ?? 0) > maxBodySize;

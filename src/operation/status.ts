@@ -2,21 +2,16 @@
 
 import { BindingError } from "../errors.ts";
 import { subscriptionKeys } from "../event/key.ts";
-import { isFhirId, member, text } from "../fhir/json.ts";
-import type { AskedId } from "../fhir/parameters.ts";
+import { member, text } from "../fhir/json.ts";
+import { type AskedValue, valueError } from "../fhir/parameters.ts";
 import { type Notified, stamp, statusResource } from "../fhir/status.ts";
 import { readSubscription } from "../fhir/subscription.ts";
-import { askHost, clock } from "../host.ts";
+import { askHost, askRate, clock } from "../host.ts";
 import { checkCount } from "../setup.ts";
 import type { Caller, FhirResource, FhirSubscription } from "../types.ts";
-import {
-  answerQuery,
-  checkQueryContext,
-  type Query,
-  readSubscriptionOf,
-  type SubscriptionQueryContext,
-} from "./query.ts";
-import { hasPath, readIds, readInstance, readValues } from "./request.ts";
+import { answerCall, checkOnce } from "./answer.ts";
+import { readList, readOne, type SubscriptionQueryContext } from "./query.ts";
+import { hasPath, type OperationCall, readBody, readIds, readInstance, readValues } from "./request.ts";
 
 /** What `handleSubscriptionStatus` needs. Its `subscriptions.list` should list those of every channel and status. */
 export interface SubscriptionStatusContext extends SubscriptionQueryContext {
@@ -76,63 +71,65 @@ export function isSubscriptionStatusRequest(request: Request): boolean {
  * ```
  */
 export async function handleSubscriptionStatus(request: Request, ctx: SubscriptionStatusContext): Promise<Response> {
-  checkContext(ctx);
-  return await answerQuery(request, ctx, PATH, (query) => answerStatus(query, ctx));
+  checkOnce(ctx, checked, checkOwn);
+  return await answerCall(request, ctx, PATH, async (call, caller) => {
+    await askRate(ctx, caller, "query");
+    return await answerStatus(call, await readBody(request, ctx), caller, ctx);
+  });
 }
 
-async function answerStatus({ call, body, caller }: Query, ctx: SubscriptionStatusContext): Promise<FhirResource> {
+/** Contexts that were found to be in order. */
+const checked = new WeakSet<SubscriptionStatusContext>();
+
+function checkOwn({ maxStatuses }: SubscriptionStatusContext): void {
+  checkCount("maxStatuses", maxStatuses, MAX_STATUSES);
+}
+
+async function answerStatus(
+  call: OperationCall,
+  body: unknown,
+  caller: Caller,
+  ctx: SubscriptionStatusContext,
+): Promise<FhirResource> {
   if (call.instance !== undefined) {
     const id = readInstance(call.instance, body);
-    const subscription = await readSubscriptionOf(id, caller, ctx);
+    const subscription = await readOne(id, caller, ctx);
     if (subscription === undefined) throw new BindingError("not-found");
-    return await statusBundle([{ id, subscription }], `/${id}/$status`, caller, ctx);
+    return await statusBundle([[id, subscription]], `/${id}/$status`, caller, ctx);
   }
-  const ids = readIds(call, body, ctx.maxStatuses ?? MAX_STATUSES);
+  const ids = readIds(call, body, ctx.maxStatuses ?? MAX_STATUSES).map(({ value }) => value);
   const statuses = readStatuses(readValues(call, body, "status", STATUS_TYPES));
   const found = ids.length > 0 ? await readAll(ids, caller, ctx) : await list(caller, ctx);
-  const wanted = statuses.size === 0 ? found : found.filter((one) => statuses.has(member(one.subscription, "status")));
-  const asked = [...ids.map(({ id }) => ["id", id]), ...[...statuses].map((status) => ["status", String(status)])];
+  const wanted = statuses.length === 0 ? found : found.filter(([, one]) => statuses.includes(member(one, "status")));
+  const asked = [...ids.map((id) => ["id", id]), ...statuses.map((status) => ["status", String(status)])];
   const search = asked.length === 0 ? "" : `?${new URLSearchParams(asked)}`;
   return await statusBundle(wanted, `/$status${search}`, caller, ctx);
 }
 
-interface Found {
-  readonly id: string;
-  readonly subscription: FhirSubscription;
-}
+type Found = readonly [id: string, subscription: FhirSubscription];
 
-async function readAll(asked: readonly AskedId[], caller: Caller, ctx: SubscriptionStatusContext): Promise<Found[]> {
-  const found = await Promise.all(asked.map(async ({ id }) => {
-    const subscription = await readSubscriptionOf(id, caller, ctx);
-    return subscription === undefined ? [] : [{ id, subscription }];
-  }));
-  return found.flat();
+async function readAll(ids: readonly string[], caller: Caller, ctx: SubscriptionStatusContext): Promise<Found[]> {
+  const found = await Promise.all(ids.map((id) => readOne(id, caller, ctx)));
+  return ids.flatMap((id, n) => {
+    const subscription = found[n];
+    return subscription === undefined ? [] : [[id, subscription] as const];
+  });
 }
 
 /** One more than fits is asked for: what does not fit is refused rather than left out in silence. */
 async function list(caller: Caller, ctx: SubscriptionStatusContext): Promise<Found[]> {
-  if (ctx.subscriptions.list === undefined) throw new BindingError("id-required");
   const most = ctx.maxStatuses ?? MAX_STATUSES;
-  const listed = await askHost(ctx, "list", () => ctx.subscriptions.list?.(caller, most + 1) ?? []);
-  const found = new Map<string, FhirSubscription>();
-  for (const one of listed) {
-    const id = member(one, "id");
-    if (isFhirId(id)) found.set(id, one);
-  }
+  const found = await readList(caller, most + 1, ctx);
   if (found.size > most) {
     throw new BindingError("too-many-ids", "Too many Subscriptions for one answer: name some by id");
   }
-  return [...found].map(([id, subscription]) => ({ id, subscription }));
+  return [...found];
 }
 
-function readStatuses(asked: ReturnType<typeof readValues>): ReadonlySet<unknown> {
-  const issues = asked.filter(({ value }) => !STATUSES.has(value)).map(({ expression }) => ({
-    code: "invalid-value" as const,
-    text: "Cannot read a status: it is none of a Subscription's",
-    ...(expression !== undefined && { expression }),
-  }));
-  if (issues.length > 0) throw new BindingError("invalid-value", undefined, { issues });
-  return new Set(asked.map(({ value }) => value));
+function readStatuses(asked: readonly AskedValue[]): readonly unknown[] {
+  const bad = asked.filter(({ value }) => !STATUSES.has(value));
+  if (bad.length > 0) throw valueError("invalid-value", bad, "Cannot read a status: it is none of a Subscription's");
+  return [...new Set(asked.map(({ value }) => value))];
 }
 
 /** `self` follows the URL of the type: bdl-18 wants it in a searchset. */
@@ -143,7 +140,7 @@ async function statusBundle(
   ctx: SubscriptionStatusContext,
 ): Promise<FhirResource> {
   const { base } = ctx;
-  const keys = subscriptionKeys(base, caller.tenant, found.map(({ id }) => id));
+  const keys = subscriptionKeys(base, caller.tenant, found.map(([id]) => id));
   const heads = keys.length === 0 ? [] : await askHost(ctx, "log", () => ctx.events.heads(keys));
   const now = clock(ctx);
   return {
@@ -158,7 +155,7 @@ async function statusBundle(
 }
 
 function statusEntry(
-  { id, subscription }: Found,
+  [id, subscription]: Found,
   head: number,
   now: number,
   { base, fhirVersion }: SubscriptionStatusContext,
@@ -170,14 +167,4 @@ function statusEntry(
   const content = { type: "query-status" as const, head, ...(error !== undefined && { error }) };
   const resource = statusResource(notified, content, fhirVersion);
   return { fullUrl: `urn:uuid:${resource.id}`, resource, search: { mode: "match" } };
-}
-
-/** Contexts that were found to be in order. */
-const checked = new WeakSet<SubscriptionStatusContext>();
-
-function checkContext(ctx: SubscriptionStatusContext): void {
-  if (checked.has(ctx)) return;
-  checkQueryContext(ctx);
-  checkCount("maxStatuses", ctx.maxStatuses, MAX_STATUSES);
-  checked.add(ctx);
 }
