@@ -75,7 +75,7 @@ export function operationDefinition(
     status: "active",
     kind: "operation",
     description,
-    affectsState: affectsState(fhirVersion),
+    affectsState: affectsState && fhirVersion === "R5",
     code: operation,
     base: canonicalOf(operation, fhirVersion),
     resource: ["Subscription"],

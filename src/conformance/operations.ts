@@ -31,7 +31,7 @@ interface OperationRow {
   /** Whether it may be called on the type; all of them may be called on an instance. */
   readonly type: boolean;
   /** In R5 a token counts as a change of state; in the IG nothing does. */
-  readonly affectsState: (version: FhirVersion) => boolean;
+  readonly affectsState: boolean;
   readonly parameters: (version: FhirVersion) => OperationParameter[];
 }
 
@@ -42,7 +42,7 @@ export const OPERATIONS: Readonly<Record<SubscriptionOperation, OperationRow>> =
     title: "Get a token that binds a websocket to Subscriptions",
     description: "Issues a token that a client sends over a websocket to receive the notifications of Subscriptions.",
     type: true,
-    affectsState: (version) => version === "R5",
+    affectsState: true,
     parameters: (version) => [
       typeLevel(version, "id", "id", "Subscriptions to bind; all of the caller's when there is none."),
       out("token", 1, "1", "string", "What the client sends to bind."),
@@ -56,7 +56,7 @@ export const OPERATIONS: Readonly<Record<SubscriptionOperation, OperationRow>> =
     title: "Get the status of Subscriptions",
     description: "Tells of the state of Subscriptions and of how many events each has had.",
     type: true,
-    affectsState: () => false,
+    affectsState: false,
     parameters: (version) => [
       typeLevel(version, "id", "id", "Subscriptions to tell of; all of the caller's when there is none."),
       typeLevel(version, "status", "code", "States to tell of; any when there is none."),
@@ -68,7 +68,7 @@ export const OPERATIONS: Readonly<Record<SubscriptionOperation, OperationRow>> =
     title: "Get past events of a Subscription",
     description: "Tells again of events that were or should have been notified.",
     type: false,
-    affectsState: () => false,
+    affectsState: false,
     parameters: (version) => [
       optional("eventsSinceNumber", numberType(version), "The first event to tell of, inclusive."),
       optional("eventsUntilNumber", numberType(version), "The last event to tell of, inclusive."),

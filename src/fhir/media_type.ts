@@ -8,24 +8,19 @@ interface MediaType {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** The JSON types, the formal one first. */
-const JSON_TYPES: readonly string[] = [
-  "application/fhir+json",
-  "application/json",
-  "text/json",
-  "application/json+fhir",
-];
+/** The formal type. */
+export const FHIR_JSON = "application/fhir+json";
 
-/** What `_format` may say for JSON, besides the types; a `+` that nobody escaped arrives as a space. */
-const FORMATS: ReadonlyMap<string, string> = new Map([
-  ["json", "application/fhir+json"],
-  ["application/fhir json", "application/fhir+json"],
-  ["application/json fhir", "application/json+fhir"],
-]);
+/** All JSON types, by preference. */
+const JSON_TYPES: readonly string[] = [FHIR_JSON, "application/json", "text/json", "application/json+fhir"];
 
-/** Parses `type/subtype; name=value`; a comma or semicolon inside quotes is not one that separates. */
+// A comma or semicolon inside quotes is not one that separates.
+const BETWEEN_COMMAS = /(?:[^,"]|"[^"]*"?)+/g;
+const BETWEEN_SEMICOLONS = /(?:[^;"]|"[^"]*"?)+/g;
+
+/** Parses `type/subtype; name=value`. */
 function parseMediaType(text: string): MediaType {
-  const [type = "", ...rest] = splitOutsideQuotes(text, ";");
+  const [type = "", ...rest] = text.match(BETWEEN_SEMICOLONS) ?? [];
   const parameters = new Map(
     rest.filter((part) => part.includes("=")).map((part) => {
       const equals = part.indexOf("=");
@@ -34,11 +29,6 @@ function parseMediaType(text: string): MediaType {
     }),
   );
   return { type: type.trim().toLowerCase(), parameters };
-}
-
-function splitOutsideQuotes(text: string, separator: "," | ";"): string[] {
-  const pattern = separator === "," ? /(?:[^,"]|"[^"]*"?)+/g : /(?:[^;"]|"[^"]*"?)+/g;
-  return text.match(pattern) ?? [];
 }
 
 function sameVersion(parameters: ReadonlyMap<string, string>, version: FhirVersion): boolean {
@@ -60,28 +50,23 @@ export function isFhirJson(contentType: string, version: FhirVersion): boolean {
 export function negotiate(accept: string | null, format: string | null, version: FhirVersion): string | undefined {
   if (format) {
     const { type, parameters } = parseMediaType(format);
-    const wanted = FORMATS.get(type) ?? type;
+    const wanted = type === "json" ? FHIR_JSON : type.replace(" ", "+"); // which nobody had escaped
     return JSON_TYPES.includes(wanted) && sameVersion(parameters, version) ? wanted : undefined;
   }
   // What nearly every client sends needs no weighing.
-  if (accept === null || accept === JSON_TYPES[0] || accept === "*/*" || accept.trim() === "") return JSON_TYPES[0];
-  const ranges = splitOutsideQuotes(accept, ",").map(parseMediaType).filter((range) =>
-    sameVersion(range.parameters, version)
-  );
-  let best: { type: string; quality: number } | undefined;
-  for (const type of JSON_TYPES) {
-    const quality = qualityOf(type, ranges);
-    if (quality > 0 && quality > (best?.quality ?? 0)) best = { type, quality };
-  }
-  return best?.type;
+  if (accept === null || accept === FHIR_JSON || accept === "*/*" || accept.trim() === "") return FHIR_JSON;
+  const ranges = (accept.match(BETWEEN_COMMAS) ?? []).map(parseMediaType)
+    .filter(({ parameters }) => sameVersion(parameters, version));
+  const qualities = JSON_TYPES.map((type) => qualityOf(type, ranges));
+  const best = Math.max(...qualities);
+  return best > 0 ? JSON_TYPES[qualities.indexOf(best)] : undefined;
 }
 
 /** The most specific range that covers the type decides. */
 function qualityOf(type: string, ranges: readonly MediaType[]): number {
   const family = `${type.slice(0, type.indexOf("/"))}/*`;
-  const range = ranges.find((range) => range.type === type) ?? ranges.find((range) => range.type === family) ??
-    ranges.find((range) => range.type === "*/*");
+  const [range] = [type, family, "*/*"].flatMap((covering) => ranges.find((one) => one.type === covering) ?? []);
   if (range === undefined) return 0;
-  const quality = Number(range.parameters.get("q") ?? "1");
+  const quality = Number(range.parameters.get("q") ?? 1);
   return quality >= 0 && quality <= 1 ? quality : 0;
 }

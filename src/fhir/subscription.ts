@@ -10,16 +10,16 @@ export interface SubscriptionFacts {
   readonly websocket: boolean;
   readonly status: string;
   /** Whole seconds since the epoch, rounded down. */
-  readonly endsAt?: number;
+  readonly endsAt: number | undefined;
   /** Canonical of the topic; a plain R4 Subscription has a search instead. */
-  readonly topic?: string;
-  readonly content?: ContentLevel;
+  readonly topic: string | undefined;
+  readonly content: ContentLevel | undefined;
   /** Seconds. */
-  readonly heartbeatPeriod?: number;
+  readonly heartbeatPeriod: number | undefined;
   /** Events per notification. */
-  readonly maxCount?: number;
+  readonly maxCount: number | undefined;
   /** What no change of status or time would mend: `its channel is not websocket`. */
-  readonly problem?: string;
+  readonly problem: string | undefined;
 }
 
 /** Where each version keeps what; unknown values stay unread. */
@@ -34,25 +34,24 @@ interface Channel {
 
 const CHANNEL_TYPES = "http://terminology.hl7.org/CodeSystem/subscription-channel-type";
 const STATUSES = new Set(["requested", "active", "error"]);
-const LEVELS = new Set<unknown>(["empty", "id-only", "full-resource"]);
+
+/** The content levels, from the lowest to the highest. */
+export const LEVELS: readonly ContentLevel[] = ["empty", "id-only", "full-resource"];
 
 /** Reads a Subscription; what is missing or malformed is left out or named in `problem`. */
 export function readSubscription(subscription: FhirSubscription, version: FhirVersion): SubscriptionFacts {
   const channel = readChannel(subscription, version);
+  const { websocket, topic, content, heartbeatPeriod, maxCount } = channel;
   const endsAt = readEnd(subscription);
-  const topic = text(channel.topic);
-  const heartbeatPeriod = positiveInteger(channel.heartbeatPeriod);
-  const maxCount = positiveInteger(channel.maxCount);
-  const problem = findProblem(channel, endsAt, version);
   return {
-    websocket: channel.websocket,
+    websocket,
     status: text(member(subscription, "status")) ?? "unknown",
-    ...(endsAt !== undefined && { endsAt }),
-    ...(topic !== undefined && { topic }),
-    ...(isLevel(channel.content) && { content: channel.content }),
-    ...(heartbeatPeriod !== undefined && { heartbeatPeriod }),
-    ...(maxCount !== undefined && { maxCount }),
-    ...(problem !== undefined && { problem }),
+    endsAt,
+    topic: text(topic),
+    content: isLevel(content) ? content : undefined,
+    heartbeatPeriod: positiveInteger(heartbeatPeriod),
+    maxCount: positiveInteger(maxCount),
+    problem: findProblem(channel, endsAt, version),
   };
 }
 
@@ -112,8 +111,9 @@ function isWebsocketCoding(coding: unknown): boolean {
   return member(coding, "code") === "websocket" && (system === undefined || system === CHANNEL_TYPES);
 }
 
-function isLevel(content: unknown): content is ContentLevel {
-  return LEVELS.has(content);
+/** Whether it is one of them. */
+export function isLevel(content: unknown): content is ContentLevel {
+  return LEVELS.some((level) => level === content);
 }
 
 /** What nobody could serve, and where it stands. */
@@ -148,10 +148,7 @@ const PROBLEMS: readonly Problem[] = [
 ];
 
 function findProblem(channel: Channel, endsAt: number | undefined, version: FhirVersion): string | undefined {
-  for (const problem of PROBLEMS) {
-    if (problem.applies(channel, endsAt, version)) return problem.why(version);
-  }
-  return undefined;
+  return PROBLEMS.find(({ applies }) => applies(channel, endsAt, version))?.why(version);
 }
 
 /** All that no change of status or time would mend; what else is wrong on another channel is nobody's business here. */

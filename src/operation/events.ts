@@ -5,7 +5,7 @@ import { subscriptionKey } from "../event/key.ts";
 import { buildNotification } from "../fhir/notification.ts";
 import { valueError } from "../fhir/parameters.ts";
 import { stamp } from "../fhir/status.ts";
-import { readSubscription } from "../fhir/subscription.ts";
+import { isLevel, LEVELS, readSubscription } from "../fhir/subscription.ts";
 import { askHost, askRate, clock } from "../host.ts";
 import { checkCount } from "../setup.ts";
 import type {
@@ -38,7 +38,6 @@ const DECISIONS = 100;
 /** The IG has strings, R5 integer64, which is a string in JSON too. */
 const NUMBER_TYPES = ["valueString", "valueInteger64", "valueInteger", "valueUnsignedInt", "valuePositiveInt"];
 const CONTENT_TYPES = ["valueCode", "valueString"];
-const LEVELS: readonly ContentLevel[] = ["empty", "id-only", "full-resource"];
 
 /**
  * Whether a request's path is that of `$events`, below any base, with `$` or `%24`.
@@ -102,7 +101,7 @@ const checked = new WeakSet<SubscriptionEventsContext>();
 
 function checkOwn({ maxEvents, defaultContent }: SubscriptionEventsContext): void {
   checkCount("maxEvents", maxEvents);
-  if (defaultContent !== undefined && !LEVELS.includes(defaultContent)) {
+  if (defaultContent !== undefined && !isLevel(defaultContent)) {
     throw new TypeError(`Cannot use defaultContent "${defaultContent}": there is no such level`);
   }
 }
@@ -148,7 +147,7 @@ function readRange(call: OperationCall, body: unknown): Range {
     body,
     "content",
     CONTENT_TYPES,
-    (value) => LEVELS.find((level) => level === value),
+    (value) => isLevel(value) ? value : undefined,
   );
   return { since: Math.max(1, since ?? 1), until: until ?? Infinity, content };
 }

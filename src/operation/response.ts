@@ -1,14 +1,12 @@
 // What a call is answered with.
 
 import { BindingError, errorRow } from "../errors.ts";
+import { FHIR_JSON } from "../fhir/media_type.ts";
 import { operationOutcome } from "../fhir/outcome.ts";
 import { type Host, report, who } from "../host.ts";
 import type { BindingTokenContext, Caller, FhirResource } from "../types.ts";
 
-/** How errors are sent: in the formal type, whatever was acceptable. */
-export const FHIR_JSON = "application/fhir+json";
-
-/** A resource, or for HEAD its headers alone. Tokens and refusals are never to be kept by a cache. */
+/** A resource, or for HEAD its headers alone; errors in the formal type, whatever was acceptable. Tokens and refusals are never to be kept by a cache. */
 export function resourceResponse(
   resource: FhirResource,
   { method, status = 200, type = FHIR_JSON, headers = [] }: {
