@@ -296,6 +296,11 @@ export type BusMessage =
 export interface NotificationBus {
   /** Resolves when the message is on its way. */
   publish(message: BusMessage): MaybePromise<void>;
+  /**
+   * Whether messages are part of a transaction of the host's. One that fails has aborted that, so a notifier throws at the
+   * host what it would else leave to `reconcile`. Default false.
+   */
+  readonly isTransactional?: boolean;
   /** Returns how to stop listening. */
   listen(listener: (message: BusMessage) => void): MaybePromise<() => void>;
 }

@@ -50,8 +50,8 @@ function sizeOf(text: string): number {
 }
 
 /**
- * Texts of at most so many bytes that carry the messages in their order. What is too big goes without its event, then
- * by some keys at a time, and as a `resync` when one key alone is too big.
+ * Texts of at most so many bytes that carry the messages in their order. What is too big goes by some keys at a time,
+ * without its event when that is not small, and as a `resync` when one key alone is too big.
  */
 export function packMessages(messages: readonly BusMessage[], maxSize: number): string[] {
   const packs: string[] = [];
@@ -74,12 +74,14 @@ function fit(message: BusMessage, maxSize: number): string[] {
   const text = JSON.stringify(message);
   if (sizeOf(text) <= maxSize) return [text];
   if (message.type !== "event") return [JSON.stringify(RESYNC)];
-  if (message.event !== undefined) return fit(withoutEvent(message), maxSize);
-  const { type, keys, numbers } = message;
+  const { keys, numbers, event } = message;
+  // An event that comes again with every few keys is at most half of what is sent.
+  const isCarried = event !== undefined && keys.length > 1 && sizeOf(JSON.stringify(event)) <= maxSize / 4;
+  if (event !== undefined && !isCarried) return fit(withoutEvent(message), maxSize);
   if (keys.length === 1) return [JSON.stringify(RESYNC)];
   const half = keys.length >> 1;
   return [
-    ...fit({ type, keys: keys.slice(0, half), numbers: numbers.slice(0, half) }, maxSize),
-    ...fit({ type, keys: keys.slice(half), numbers: numbers.slice(half) }, maxSize),
+    ...fit({ ...message, keys: keys.slice(0, half), numbers: numbers.slice(0, half) }, maxSize),
+    ...fit({ ...message, keys: keys.slice(half), numbers: numbers.slice(half) }, maxSize),
   ];
 }

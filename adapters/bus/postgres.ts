@@ -30,7 +30,11 @@ export interface PostgresBusOptions extends BusOptions {
 
 /** A bus whose messages can be part of the host's own transactions. */
 export interface PostgresBus extends NotificationBus {
-  /** The same bus over a connection that is in a transaction: what is published is heard when that commits, or never. */
+  /**
+   * The same bus over a connection that is in a transaction: what is published is heard when that commits, or never. Where
+   * it cannot be published the transaction is aborted, and a notifier rejects. Its COMMIT fails where the queue of
+   * notifications is full, as it is after a session that listens has been in a transaction for very long.
+   */
   within(transaction: PostgresClient): NotificationBus;
 }
 
@@ -78,6 +82,33 @@ const NOTIFY = "SELECT pg_notify($1, payload) FROM unnest(string_to_array($2, ch
  * unlisten();
  * if (heard.join() !== "changed") throw new Error("unreachable");
  * ```
+ *
+ * @example `postgres`, which comes back by itself, as a connection: it ends when it was lost and is back
+ * ```ts
+ * import { createPostgresBus, type PostgresClient, type PostgresConnection } from "@fhir-ws/binding/bus/postgres";
+ * import { EventEmitter } from "node:events";
+ * import postgres from "postgres";
+ *
+ * function connect(): PostgresConnection {
+ *   const [sql, events] = [postgres("postgres://127.0.0.1/fhir"), new EventEmitter()];
+ *   let isListening = false;
+ *   return {
+ *     query(text) {
+ *       const channel: string = JSON.parse(text.slice("LISTEN ".length));
+ *       return sql.listen(channel, (payload) => events.emit("notification", { channel, payload }), () => {
+ *         if (isListening) events.emit("end");
+ *         isListening = true;
+ *       });
+ *     },
+ *     on: (event: string, listener: (message: { channel: string; payload: string }) => void) => events.on(event, listener),
+ *     end: () => sql.end(),
+ *   };
+ * }
+ *
+ * const sql = postgres("postgres://127.0.0.1/fhir");
+ * const client: PostgresClient = { query: async (text, values) => ({ rows: await sql.unsafe(text, values) }) };
+ * const bus = createPostgresBus(client, () => Promise.resolve(connect()));
+ * ```
  */
 export function createPostgresBus(
   client: PostgresClient,
@@ -121,6 +152,10 @@ export function createPostgresBus(
   return {
     publish: createBatches((messages) => send(client, messages)),
     listen,
-    within: (transaction) => ({ publish: (message) => send(transaction, [message]), listen }),
+    within: (transaction) => ({
+      publish: (message) => send(transaction, [message]),
+      listen,
+      isTransactional: true,
+    }),
   };
 }

@@ -43,12 +43,13 @@ export function createNotifier(options: NotifierOptions): Notifier | RevokingNot
   const { base, events, bus, tokenStore } = options;
   checkBase(base);
 
-  /** What the log and the stores have taken stands, bus or no bus: binders find it within `reconcile`. */
+  /** What the log and the stores have taken stands, bus or no bus, unless both are part of a transaction. */
   async function hint(message: BusMessage): Promise<void> {
     try {
       await askHost(options, "bus", () => bus.publish(message));
-    } catch {
-      return; // the host has been told the cause
+    } catch (error) {
+      if (bus.isTransactional) throw error; // a COMMIT would roll back, and not say so
+      return; // the host has been told the cause, and binders find what stands within `reconcile`
     }
   }
 

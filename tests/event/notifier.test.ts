@@ -1,4 +1,5 @@
 import {
+  BindingError,
   type BindingEvent,
   type BusMessage,
   createNotifier,
@@ -189,6 +190,22 @@ describe("notify", () => {
     assertEquals(world.told.map(({ type, ...event }) => [type, "during" in event && event.during]), [["error", "bus"]]);
     assert(world.told[0]?.type === "error");
     assertEquals(world.told[0].cause, DOWN);
+  });
+
+  test("rejects when a bus that is part of a transaction is down, and reports it", async () => {
+    const world = makeWorld();
+    world.down = "bus";
+    const notifier = createNotifier({
+      ...world,
+      base: BASE,
+      bus: { ...world.bus, isTransactional: true },
+      onEvent: (event) => void world.told.push(event),
+    });
+    const error = await assertRejects(() => notifier.notify(["s1"], EVENT), BindingError);
+    assertEquals([error.code, error.cause], ["unavailable", DOWN]);
+    assertEquals(world.told.map(({ type }) => type), ["error"]);
+    await assertRejects(() => notifier.deleted("s1"), BindingError);
+    await assertRejects(() => notifier.revoke({ token: "t1" }), BindingError);
   });
 
   test("bears an onEvent that throws, and none", async () => {
