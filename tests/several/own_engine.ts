@@ -102,6 +102,7 @@ async function run({ command, args, url, ready, crashSignal }: Program, folder: 
           if (printed.includes(ready)) resolve();
         });
       }
+      started.once("error", reject);
       started.once("exit", () => reject(new Error(`Cannot start "${command}": ${printed}`)));
     });
   }

@@ -5,9 +5,10 @@ import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { after, before, describe, test } from "node:test";
 import process from "node:process";
 import { clearBackend } from "./backend.ts";
-import { type Server, startServer, SUBSCRIPTIONS_PER_GROUP } from "./cluster.ts";
+import type { Server } from "./cluster.ts";
 import { type Engine, postgresEngine, redisEngine, uniqueName } from "./engines.ts";
 import { Follower } from "./follower.ts";
+import { bind, follow, haveAll, NEVER, range, SERVERS, SOCKETS, startServers, WINDOW, writeAll } from "./load.ts";
 import { type EngineKit, engineKits } from "./own_engine.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import type { ServerConfig } from "./server.ts";
@@ -15,16 +16,6 @@ import type { ServerConfig } from "./server.ts";
 type EngineName = ServerConfig["engine"];
 
 const EVENTS = Number(process.env.SEVERAL_EVENTS ?? ("Deno" in globalThis ? 10_000 : 600));
-const SOCKETS = 30;
-const SERVERS = 3;
-/** Events on their way at the same time. */
-const WINDOW = 24;
-/** Seconds, longer than any test: what comes is brought by the bus and by nothing else. */
-const NEVER = 3600;
-
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, n) => n);
-}
 
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -37,55 +28,10 @@ async function until(isTrue: () => boolean): Promise<void> {
   }
 }
 
-async function startServers(config: Omit<ServerConfig, "secret">): Promise<Server[]> {
-  const secret = crypto.randomUUID().replaceAll("-", "").repeat(2);
-  return await Promise.all(range(SERVERS).map(() => startServer({ ...config, secret })));
-}
-
-/** Followers of a group, spread over the servers, each with a token that another server minted. */
-async function follow(servers: readonly Server[], group: string, count: number): Promise<Follower[]> {
-  return await Promise.all(
-    range(count).map(async (n) => {
-      const follower = new Follower(`${group}-${n % SUBSCRIPTIONS_PER_GROUP}`);
-      await bind(follower, servers, n);
-      return follower;
-    }),
-  );
-}
-
-async function bind(follower: Follower, servers: readonly Server[], n: number): Promise<void> {
-  const { token } = await servers[(n + 1) % servers.length]!.mint(follower.subscription);
-  await follower.bind(servers[n % servers.length]!.port, token);
-}
-
-/** Writes events round robin, some at a time; the focus of each number that was acknowledged. */
-async function writeAll(
-  servers: () => readonly Server[],
-  group: string,
-  count: number,
-  onWritten: (written: number) => void = () => {},
-): Promise<Map<number, string>> {
-  const acknowledged = new Map<number, string>();
-  let next = 0;
-  let written = 0;
-  await Promise.all(
-    range(WINDOW).map(async () => {
-      while (next < count) {
-        const n = next++;
-        const alive = servers();
-        const number = await alive[n % alive.length]!.write(group, n).catch(() => undefined); // killed meanwhile
-        if (number !== undefined) acknowledged.set(number, `Patient/${n}`);
-        onWritten(++written);
-      }
-    }),
-  );
-  return acknowledged;
-}
-
 /** Waits until all have all, and compares with what was acknowledged. */
 async function checkAll(followers: readonly Follower[], acknowledged: ReadonlyMap<number, string>): Promise<void> {
   const head = Math.max(...acknowledged.keys());
-  await Promise.all(followers.map((follower) => follower.until(() => follower.focuses.length >= head)));
+  await haveAll(followers, head);
   for (const follower of followers) {
     assertEquals(follower.focuses.length, head, `${follower}`);
     assertEquals(follower.focuses, followers[0]!.focuses);
@@ -233,7 +179,10 @@ function testRestart(engine: EngineName, kit: EngineKit & { readonly skip?: neve
     try {
       servers = await startServers({ engine, url: own.url, busUrl: own.url, name: uniqueName(), reconcile: 1 });
       const followers = await follow(servers, "restart", 9);
-      const { token } = await servers[0]!.mint("restart-0");
+      const [{ token }, { token: used }] = [await servers[0]!.mint("restart-0"), await servers[0]!.mint("restart-0")];
+      const again = new Follower("restart-0");
+      await again.bind(servers[0]!.port, used);
+      again.close();
       const before = await writeAll(() => servers, "restart", 100);
       const during = writeAll(() => servers, "restart", 300);
       await own.crash();
@@ -247,6 +196,8 @@ function testRestart(engine: EngineName, kit: EngineKit & { readonly skip?: neve
       for (const server of servers) while (await server.write("restart", 2000) === undefined) await sleep(20);
       const after = await writeAll(() => servers, "restart", 100);
       assertEquals((await servers[0]!.mint("restart-0")).status, 200);
+      await again.bind(servers[1]!.port, used);
+      assertEquals([again.handshakes, again.issues], [1, ["unknown"]]);
       await late.bind(servers[1]!.port, token); // it was not used up
       late.issues.length = 0;
       assertEquals([before.size, after.size], [100, 100]);
