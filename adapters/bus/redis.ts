@@ -68,7 +68,8 @@ const MAX_MESSAGE = 65_536;
  * of this bus alone, that has connected: `client.duplicate()` of either library. After it was lost and came back by
  * itself listeners hear `resync`. Both libraries want a listener for `error` on each connection.
  *
- * Events of up to 64 KiB travel with their numbers, larger ones are read from the log.
+ * Events of up to 64 KiB travel with their numbers, of up to 16 KiB where these take more than one message; larger ones
+ * are read from the log.
  *
  * @example
  * ```ts

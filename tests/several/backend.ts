@@ -18,7 +18,10 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-type Place = Pick<ServerConfig, "engine" | "url" | "busUrl" | "name">;
+type Place = Pick<ServerConfig, "engine" | "url" | "busUrl" | "name"> & {
+  /** Whether the bus of PostgreSQL carries events. */
+  readonly carriesEvents?: boolean;
+};
 
 /** More than any test writes. */
 const MAX_EVENTS = 100_000;
@@ -27,7 +30,7 @@ export async function openBackend(place: Place): Promise<Backend> {
   return place.engine === "postgres" ? openPostgres(place) : await openRedis(place);
 }
 
-function openPostgres({ url, busUrl, name }: Place): Backend {
+function openPostgres({ url, busUrl, name, carriesEvents = false }: Place): Backend {
   const pool = new pg.Pool({ connectionString: url, max: 5, connectionTimeoutMillis: 1000 });
   pool.on("error", () => {}); // an idle connection was lost: the pool opens another
   async function connect(): Promise<pg.Client> {
@@ -38,7 +41,7 @@ function openPostgres({ url, busUrl, name }: Place): Backend {
   return {
     events: createPostgresEventLog(pool, { schema: name, maxEvents: MAX_EVENTS }),
     tokenStore: createPostgresTokenStore(pool, { schema: name }),
-    bus: createPostgresBus(pool, connect, { channel: name }),
+    bus: createPostgresBus(pool, connect, { channel: name, events: carriesEvents }),
     close: () => pool.end(),
   };
 }

@@ -1,13 +1,10 @@
 // Real sockets over 127.0.0.1, whose other ends are in a second process.
 
-import { spawn } from "node:child_process";
-import process from "node:process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { type FhirResource, notificationBundle } from "@fhir-ws/binding";
 import { BASE, SUBSCRIPTION } from "../samples.ts";
 import { createCrowd } from "../sockets/crowd.ts";
 import { serve } from "../sockets/serve.ts";
+import { type Clients, startClients } from "../sockets/start_clients.ts";
 import type { Point } from "./point.ts";
 import { held, lowerQuartile } from "./timing.ts";
 
@@ -82,32 +79,4 @@ async function timeFrames(
     rounds.push((performance.now() - start) * 1000 / (events * sockets));
   }
   return lowerQuartile(rounds);
-}
-
-interface Clients {
-  /** Gives an order; tells how many frames have come. */
-  ask(order: object): Promise<number>;
-  /** Resolves when so many frames have come. */
-  reach(frames: number): Promise<void>;
-  stop(): void;
-}
-
-function startClients(): Clients {
-  const script = fileURLToPath(new URL("../sockets/clients.ts", import.meta.url));
-  const args = process.versions.deno ? ["run", "-A", script] : [script];
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  async function ask(order: object): Promise<number> {
-    child.stdin.write(`${JSON.stringify(order)}\n`);
-    const { value, done } = await answers.next();
-    if (done) throw new Error("Cannot measure: the clients have gone");
-    return Number(value);
-  }
-  return {
-    ask,
-    async reach(frames) {
-      while (await ask({ count: 0, frames: [] }) < frames) await new Promise((resolve) => setTimeout(resolve, 1));
-    },
-    stop: () => child.stdin.end(),
-  };
 }

@@ -35,7 +35,7 @@ export async function createCrowd(
   options: Partial<SocketBinderOptions> = {},
 ): Promise<Crowd> {
   let reads = 0;
-  const [events, bus] = [createMemoryEventLog({ maxEvents: 20000 }), createMemoryBus()];
+  const { events = createMemoryEventLog({ maxEvents: 20000 }), bus = createMemoryBus() } = options;
   const endpoint = {
     base: BASE,
     fhirVersion: "R5" as const,
