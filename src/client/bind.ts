@@ -1,20 +1,19 @@
 // One bind on a socket: the token goes out, handshakes come back.
 
 import { failure, type SubscribeError } from "./errors.ts";
-import type { Client, Dialect } from "./settings.ts";
+import { type Link, until } from "./link.ts";
+import type { Dialect } from "./settings.ts";
 import type { Connection } from "./socket.ts";
-import { defer, firstOf } from "./timing.ts";
 
 /** A bind whose handshakes are awaited. */
 export interface Bind {
+  readonly connection: Connection;
+  /** Those that have not answered. */
+  missing: Set<string>;
   /** Whether a handshake has come, perhaps not yet from all. */
-  isBound(): boolean;
-  /** Resolves when each has answered, or with why none will. */
-  readonly answered: Promise<"bound" | SubscribeError>;
-  /** One is bound. */
-  greet(id: string): void;
-  /** One will not be bound, or without an id none. */
-  refuse(error: SubscribeError, id?: string): void;
+  bound?: boolean;
+  /** Why none will be bound. */
+  error: SubscribeError;
 }
 
 /** What OperationOutcomes say of a frame that the server does not understand, which is no word on the token. */
@@ -23,60 +22,58 @@ const NOT_UNDERSTOOD = /^(?:structure|not-supported|invalid|value|required|code-
 /**
  * Binds, in the first dialect that the server answers.
  *
- * @param begin Is given each bind before its frame is sent.
- * @returns the dialect that was answered.
  * @throws {SubscribeError} `refused`, `no-handshake`, or why the socket ended.
  */
-export async function bind(
-  client: Client,
-  connection: Connection,
-  { token, ids, dialects }: {
-    readonly token: string;
-    readonly ids: readonly string[];
-    readonly dialects: readonly Dialect[];
-  },
-  begin: (bind: Bind) => void,
-): Promise<Dialect> {
-  let why = failure("no-handshake", "no handshake came in time");
-  for (const [n, dialect] of dialects.entries()) {
-    const attempt = createBind(ids);
-    begin(attempt);
-    connection.send(bindFrame(client, dialect, token, connection.greeted.size > 0 ? [] : ids));
-    const time = n < dialects.length - 1 ? client.timeout / 4 : client.timeout;
-    const answer = await firstOf(time, client.signal, attempt.answered, connection.ended);
-    if (answer === "bound" || (answer === undefined && attempt.isBound())) return dialect;
-    why = answer ?? why;
-    if (!connection.isOpen() || (answer && !answer.issues.every(({ code }) => NOT_UNDERSTOOD.test(code)))) break;
+export async function bind(link: Link, connection: Connection, token: string): Promise<void> {
+  const { tallies, dialects, timeout } = link;
+  const attempt: Bind = { connection, missing: new Set(), error: failure("no-handshake", "no handshake came in time") };
+  link.bind = attempt;
+  link.lost = undefined; // what was lost until now is wanted again, and asked for here
+  try {
+    for (const dialect of dialects) {
+      const others = dialects.filter((one) => one !== dialect);
+      // Some servers close at once on what they do not understand.
+      if (!link.everBound) link.dialects = [...others, dialect];
+      attempt.missing = new Set(tallies.keys());
+      connection.send(bindFrame(link, connection, dialect, token));
+      const time = dialect === dialects.at(-1) ? timeout : timeout / 4;
+      await until(link, time, () => connection.ended ?? (attempt.missing.size > 0 ? undefined : true));
+      if (attempt.bound) {
+        Object.assign(link, {
+          dialects: [dialect, ...others],
+          everBound: true,
+          boundAt: Math.min(link.boundAt, Date.now()),
+        });
+        return connection.watch(dialect);
+      }
+      if (!attempt.error.issues.every(({ code }) => NOT_UNDERSTOOD.test(code))) break;
+    }
+    throw attempt.error;
+  } finally {
+    link.bind = undefined;
   }
-  throw why;
 }
 
-function createBind(ids: readonly string[]): Bind {
-  const { promise, resolve } = defer<"bound" | SubscribeError>();
-  const missing = new Set(ids);
-  let bound = false;
-  return {
-    isBound: () => bound,
-    answered: promise,
-    greet(id) {
-      bound = missing.delete(id) || bound;
-      if (missing.size === 0) resolve("bound");
-    },
-    refuse(error, id) {
-      if (id !== undefined) missing.delete(id);
-      if (missing.size === 0 && bound) resolve("bound");
-      else if (missing.size === 0 || (id === undefined && !bound)) resolve(error);
-    },
-  };
+/** One is bound. */
+export function greet(bind: Bind | undefined, id: string): void {
+  if (bind) bind.bound = bind.missing.delete(id) || bind.bound || false;
+}
+
+/** One will not be bound, or without an id none. */
+export function refuse(bind: Bind | undefined, error: SubscribeError, id?: string): void {
+  if (!bind) return;
+  if (id) bind.missing.delete(id);
+  else if (!bind.bound) bind.missing.clear();
+  if (bind.missing.size === 0) bind.error = error;
 }
 
 /** The IG's frame, or the Medplum client's with what was missed; a renewal misses nothing. */
-function bindFrame({ tallies }: Client, dialect: Dialect, token: string, ids: readonly string[]): string {
+function bindFrame({ tallies, current }: Link, connection: Connection, dialect: Dialect, token: string): string {
   if (dialect === "text") return `bind-with-token ${token}`;
-  const since = ids.flatMap((id) => {
-    const last = tallies.get(id)?.last;
-    return last === undefined ? [] : [[id, String(last + 1)] as const];
+  const since = connection === current ? [] : [...tallies].flatMap(([id, tally]) => {
+    const next = tally.next();
+    return next === undefined ? [] : [[id, String(next)] as const];
   });
-  const eventsSinceNumber = since.length > 0 && { eventsSinceNumber: Object.fromEntries(since) };
-  return JSON.stringify({ type: "bind-with-token", payload: { token, ...eventsSinceNumber } });
+  const eventsSinceNumber = since.length > 0 ? Object.fromEntries(since) : undefined;
+  return JSON.stringify({ type: "bind-with-token", payload: { token, eventsSinceNumber } });
 }

@@ -58,25 +58,21 @@ export interface SubscribeErrorDetails extends ErrorOptions {
  */
 export class SubscribeError extends Error {
   /** What went wrong. */
-  readonly code: SubscribeErrorCode;
+  declare readonly code: SubscribeErrorCode;
   /** The HTTP status, where there was an answer. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** The close code, where a socket was closed. */
-  readonly closeCode: number | undefined;
+  declare readonly closeCode: number | undefined;
   /** Seconds that the server asked to wait. */
-  readonly retryAfter: number | undefined;
+  declare readonly retryAfter: number | undefined;
   /** What the server's OperationOutcome says; empty without one. */
-  readonly issues: readonly ReceivedIssue[];
+  declare readonly issues: readonly ReceivedIssue[];
 
   /** Throws nothing. */
   constructor(code: SubscribeErrorCode, message: string, details: SubscribeErrorDetails = {}) {
     super(message, details);
-    this.name = "SubscribeError";
-    this.code = code;
-    this.status = details.status;
-    this.closeCode = details.closeCode;
-    this.retryAfter = details.retryAfter;
-    this.issues = details.issues ?? [];
+    const { status, closeCode, retryAfter, issues = [] } = details;
+    Object.assign(this, { name: "SubscribeError", code, status, closeCode, retryAfter, issues });
   }
 }
 

@@ -2,30 +2,16 @@
 
 import type { ReceivedIssue } from "./types.ts";
 
-/** A member of an object; `undefined` of anything else. */
-export function get(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name] // its own member, as just seen
-    : undefined;
-}
-
-/** The items of an array; none of anything else. */
-export function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-/** A string that is not empty. */
-export function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** A string or number as text, empty for anything else: there are objects that nothing can make a text of. */
-export function plain(value: unknown): string {
-  return typeof value === "string" || typeof value === "number" ? String(value) : "";
+/**
+ * What JSON holds. None of it is sure: a member may be missing, `null` or anything else, whose members are missing
+ * then. `text` and `list` make of it what it should be.
+ */
+export interface Loose {
+  readonly [member: string]: Loose | undefined;
 }
 
 /** `undefined` where it is no JSON: what the parser says would quote it, secrets included. */
-export function parse(json: unknown): unknown {
+export function parse(json: unknown): Loose | undefined {
   try {
     return JSON.parse(String(json));
   } catch {
@@ -33,32 +19,48 @@ export function parse(json: unknown): unknown {
   }
 }
 
-/** The values of the parameters of a name: R4, older drafts and other servers write `value[x]` with various types. */
-export function values(parameters: unknown, name: string): unknown[] {
-  return list(parameters).filter((one) => get(one, "name") === name).map((one) => {
-    const key = Object.keys(one as object).find((member) => member.startsWith("value")); // it has a name: an object
-    return key === undefined ? get(one, "part") : get(one, key);
-  });
+/** A string or number as text, empty for anything else: there are objects that nothing can make a text of. */
+export function text(value: unknown): string {
+  return typeof value === "object" ? "" : String(value ?? "");
 }
 
-/** The id of a Subscription in a reference, absolute or relative, or by itself. */
-export function idOf(reference: unknown): string | undefined {
-  const written = text(get(reference, "reference") ?? reference)?.trim();
-  return /(?:^|\/)Subscription\/([^/]+)/.exec(written ?? "")?.[1] ?? written;
+/** The items of an array, or the one that stands for it. */
+export function list(value: Loose | undefined): Loose[] {
+  return [value ?? []].flat() as Loose[]; // of whatever kind
 }
 
-/** The issues of an OperationOutcome; `undefined` of anything else. */
-export function issuesOf(outcome: unknown): readonly ReceivedIssue[] | undefined {
-  if (get(outcome, "resourceType") !== "OperationOutcome") return undefined;
-  return list(get(outcome, "issue")).map((issue) => {
-    const diagnostics = text(get(issue, "diagnostics"));
-    const said = text(get(get(issue, "details"), "text")) ?? diagnostics;
-    const [, subscription] = /^Subscription\/([A-Za-z0-9\-.]{1,64})$/.exec(diagnostics ?? "") ?? [];
+/**
+ * The values of a name: in an object its member, in Parameters those with that name, written with hyphens and without
+ * capitals. R4, older drafts and other servers write `value[x]` with various types.
+ */
+export function all(source: Loose | undefined, name: string): (Loose | undefined)[] {
+  if (!Array.isArray(source)) return list(source?.[name]);
+  const written = name.replace(/[A-Z]/g, "-$&").toLowerCase();
+  return list(source).filter((one) => text(one?.name) === written).map((one) =>
+    Object.entries(one).find(([member]) => member.startsWith("value"))?.[1] ?? one.part
+  );
+}
+
+/** The first value of a name. */
+export function first(source: Loose | undefined, name: string): Loose | undefined {
+  return all(source, name)[0];
+}
+
+/** The ids of Subscriptions in a reference, absolute or relative, by themselves, or in a list with commas. */
+export function idsOf(reference: Loose | undefined): string[] {
+  const written = text(reference?.reference ?? reference).split(",");
+  return written.map((one) => one.trim().replace(/^(?:.*\/)?Subscription\/([^/]+).*/, "$1"));
+}
+
+/** The issues of an OperationOutcome. */
+export function issuesOf(outcome: Loose | undefined): ReceivedIssue[] {
+  return list(outcome?.issue).map((issue) => {
+    const diagnostics = text(issue?.diagnostics);
     return {
-      severity: text(get(issue, "severity")) ?? "error",
-      code: text(get(issue, "code")) ?? "",
-      text: said,
-      subscription,
+      severity: text(issue?.severity) || "error",
+      code: text(issue?.code),
+      text: text(issue?.details?.text) || diagnostics || undefined,
+      subscription: /^Subscription\/([A-Za-z0-9\-.]{1,64})$/.exec(diagnostics)?.[1],
     };
   });
 }

@@ -8,8 +8,9 @@
  * @module
  */
 import { failure, type SubscribeError } from "./errors.ts";
-import { keep } from "./link.ts";
+import { keep } from "./keep.ts";
 import { readOptions } from "./settings.ts";
+import { createTally } from "./tally.ts";
 import type { RunningSubscription, SubscribeEnd, SubscribeOptions } from "./types.ts";
 
 export type { FhirResource } from "../types.ts";
@@ -63,28 +64,20 @@ const IDS_PER_TOKEN = 100;
  */
 export function subscribe(options: SubscribeOptions): RunningSubscription {
   const stop = new AbortController();
-  const client = readOptions(options, stop.signal);
+  const { signal } = stop;
+  const client = readOptions(options, signal);
   const close = (): void => stop.abort();
-  options.signal?.addEventListener("abort", close, { signal: stop.signal });
+  options.signal?.addEventListener("abort", close, { signal });
   if (options.signal?.aborted) close();
-  const ids = [...client.tallies.keys()];
-  const links = Array.from(
-    { length: Math.ceil(ids.length / IDS_PER_TOKEN) },
-    (_, n) => keep(client, ids.slice(n * IDS_PER_TOKEN, (n + 1) * IDS_PER_TOKEN)),
-  );
-  return { close, closed: ending(links, stop) };
+  const tallies = new Map(options.ids.map((id) => [id, createTally(client, id, options.since?.[id])]));
+  const groups = [];
+  for (let n = 0; n < tallies.size; n += IDS_PER_TOKEN) groups.push([...tallies].slice(n, n + IDS_PER_TOKEN));
+  return { close, closed: ending(keep(client, groups), stop) };
 }
 
-async function ending(links: readonly Promise<SubscribeError>[], stop: AbortController): Promise<SubscribeEnd> {
-  try {
-    const [error] = await Promise.all(links);
-    if (error !== undefined) return { reason: "failed", error };
-  } catch (cause) {
-    if (!stop.signal.aborted) {
-      return { reason: "failed", error: failure("unexpected", "see the cause", { cause }) };
-    }
-  } finally {
-    stop.abort();
-  }
-  return { reason: "closed" };
+async function ending(kept: Promise<SubscribeError | undefined>, stop: AbortController): Promise<SubscribeEnd> {
+  const error = await kept.catch((cause) => failure("unexpected", "see the cause", { cause }));
+  if (stop.signal.aborted || !error) return { reason: "closed" };
+  stop.abort();
+  return { reason: "failed", error };
 }

@@ -1,116 +1,77 @@
 // One socket, from its opening to its end.
 
 import { failure, type SubscribeError } from "./errors.ts";
-import type { Client, Dialect } from "./settings.ts";
-import { defer, firstOf } from "./timing.ts";
-import type { ClientSocket } from "./types.ts";
+import { hear } from "./hear.ts";
+import type { Link } from "./link.ts";
+import type { Dialect } from "./settings.ts";
+import type { ClientSocket, SocketEvent } from "./types.ts";
 
-const PING = '{"type":"ping"}';
-
-/** A socket that is open, or was. */
+/** A socket that opens, is open, or was. */
 export interface Connection {
   readonly url: string;
-  /** Subscriptions that had a handshake here. */
-  readonly greeted: Set<string>;
-  /** A binding here has ended that is wanted again: the server may be about to close. */
-  spent: boolean;
+  isOpen?: boolean;
   /** Why it ended, once it has. */
-  readonly ended: Promise<SubscribeError>;
-  isOpen(): boolean;
+  ended?: SubscribeError;
   send(frame: string): void;
   /** From now on silence is a sign of death. */
   watch(dialect: Dialect): void;
-  close(): void;
+  end(error?: SubscribeError): void;
 }
 
 /**
- * Opens a socket, whose frames go to `receive`.
+ * Opens a socket for a link, which hears its frames.
  *
  * @throws {SubscribeError} `unreachable`
  */
-export async function connect(
-  client: Client,
-  url: string,
-  receive: (connection: Connection, data: unknown) => void,
-): Promise<Connection> {
-  const socket = open(client, url);
-  const { connection, opened } = createConnection(client, url, socket, receive);
-  try {
-    if (await firstOf(client.timeout, client.signal, opened, connection.ended) !== "open") throw unreachable();
-    return connection;
-  } catch (error) {
-    connection.close();
-    throw error;
+export function connect(link: Link, url: string): Connection {
+  const socket = open(link, url);
+  let quiet = 0;
+  let timer: ReturnType<typeof setInterval> | undefined;
+
+  const connection: Connection = {
+    url,
+    send: (frame) => socket.send(frame),
+    watch(dialect) {
+      clearInterval(timer);
+      const idle = link.idle[dialect];
+      if (connection.ended || idle === Infinity) return;
+      timer = setInterval(() => {
+        if (++quiet > 2) connection.end(failure("silent", "the socket says nothing"));
+        else if (dialect === "json") socket.send('{"type":"ping"}');
+      }, idle * 500);
+    },
+    end(error = failure("closed", "this side has closed the socket")) {
+      if (connection.ended) return;
+      connection.ended = error;
+      clearInterval(timer);
+      socket.close(1000);
+    },
+  };
+
+  function listen({ type, data, code = 1005 }: SocketEvent): void {
+    quiet = 0;
+    if (type === "open") connection.isOpen = true;
+    else if (type === "message" && !connection.ended && !link.signal.aborted) hear(link, connection, data);
+    // A close event follows wherever it was open; npm ws throws without a listener.
+    else if (!connection.isOpen) connection.end(unreachable());
+    else if (type === "close") {
+      connection.end(failure("closed", `the socket was closed with ${code}`, { closeCode: code }));
+    }
+    link.wake();
   }
+  for (const type of ["open", "message", "close", "error"] as const) socket.addEventListener(type, listen);
+  return connection;
 }
 
-function open(client: Client, url: string): ClientSocket {
+function open({ Socket }: Link, url: string): ClientSocket {
   try {
-    return client.open(url);
+    return new Socket(url);
   } catch (cause) {
     throw unreachable({ cause }); // a page of https may not open ws:, and policies may forbid the host
   }
 }
 
-function createConnection(
-  client: Client,
-  url: string,
-  socket: ClientSocket,
-  receive: (connection: Connection, data: unknown) => void,
-): { connection: Connection; opened: Promise<"open"> } {
-  const opened = defer<"open">();
-  const ended = defer<SubscribeError>();
-  let [isOpen, wasOpen, quiet] = [true, false, 0];
-  let timer: ReturnType<typeof setInterval> | undefined;
-
-  function finish(error: SubscribeError): void {
-    isOpen = false;
-    clearInterval(timer);
-    ended.resolve(error);
-  }
-  function end(error: SubscribeError): void {
-    if (!isOpen) return;
-    finish(error);
-    socket.close(1000);
-  }
-  const connection: Connection = {
-    url,
-    greeted: new Set(),
-    spent: false,
-    ended: ended.promise,
-    isOpen: () => isOpen,
-    send: (frame) => {
-      if (isOpen) socket.send(frame);
-    },
-    watch(dialect) {
-      clearInterval(timer);
-      const idle = client.idle[dialect];
-      if (!isOpen || idle === Infinity) return;
-      timer = setInterval(() => {
-        if (++quiet > 2) end(failure("silent", "the socket says nothing"));
-        else if (dialect === "json") socket.send(PING);
-      }, idle / 2);
-    },
-    close: () => end(failure("closed", "this side has closed the socket")),
-  };
-  socket.addEventListener("open", () => {
-    wasOpen = true;
-    opened.resolve("open");
-  });
-  socket.addEventListener("message", ({ data }) => {
-    quiet = 0;
-    if (isOpen) receive(connection, data);
-  });
-  socket.addEventListener("close", ({ code = 1005 }) => {
-    finish(failure("closed", `the socket was closed with ${code}`, { closeCode: code }));
-  });
-  // A close event follows wherever it was open; npm ws throws without a listener.
-  socket.addEventListener("error", () => {
-    if (!wasOpen) finish(unreachable());
-  });
-  return { connection, opened: opened.promise };
-}
-
-function unreachable(options: ErrorOptions = {}): SubscribeError {
+/** It did not open. */
+export function unreachable(options?: ErrorOptions): SubscribeError {
   return failure("unreachable", "the socket does not open", options);
 }
