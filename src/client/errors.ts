@@ -71,8 +71,7 @@ export class SubscribeError extends Error {
   /** Throws nothing. */
   constructor(code: SubscribeErrorCode, message: string, details: SubscribeErrorDetails = {}) {
     super(message, details);
-    const { status, closeCode, retryAfter, issues = [] } = details;
-    Object.assign(this, { name: "SubscribeError", code, status, closeCode, retryAfter, issues });
+    Object.assign(this, { name: "SubscribeError", code, ...details, issues: details.issues ?? [] });
   }
 }
 

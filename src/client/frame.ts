@@ -30,7 +30,7 @@ function readStatus(status: Loose | undefined): Status {
   const head = readCount(first(status, "eventsSinceSubscriptionStart"));
   const events = all(status, "notificationEvent").map(readEvent);
   return {
-    type: text(first(status, "type")),
+    type: first(status, "type"),
     subscription: idsOf(first(status, "subscription"))[0] ?? "",
     head,
     // A server that leaves the events out still says how many there were.
@@ -44,12 +44,12 @@ function readStatus(status: Loose | undefined): Status {
 function readEvent(event: Loose | undefined): ReceivedEvent {
   return {
     number: readCount(first(event, "eventNumber")) || undefined,
-    timestamp: text(first(event, "timestamp")) || undefined,
-    focus: text(first(event, "focus")?.reference) || undefined,
+    timestamp: first(event, "timestamp") || undefined,
+    focus: first(event, "focus") || undefined,
   };
 }
 
 /** R5's integer64 is a string in JSON, and many write a number. */
-function readCount(value: unknown): number | undefined {
-  return /^\d{1,15}$/.test(text(value)) ? Number(value) : undefined;
+function readCount(written: string): number | undefined {
+  return /^\d{1,15}$/.test(written) ? Number(written) : undefined;
 }

@@ -1,13 +1,13 @@
 // What frames mean for the Subscriptions of a link.
 
-import { type Bind, greet, refuse } from "./bind.ts";
+import type { FhirResource } from "../types.ts";
+import { greet, refuse } from "./bind.ts";
 import { failure } from "./errors.ts";
 import { type Status, statusesOf } from "./frame.ts";
 import { issuesOf, type Loose, parse, text } from "./json.ts";
 import type { Link } from "./link.ts";
 import type { Connection } from "./socket.ts";
 import type { ReceivedIssue } from "./types.ts";
-import type { FhirResource } from "../types.ts";
 
 /** Endings after which a Subscription cannot be bound again, and others. */
 export const GONE = /^(?:not-found|deleted|business-rule|forbidden)$/;
@@ -16,20 +16,13 @@ const LOST = /^(?:not-found|deleted|business-rule|forbidden|expired|unknown|no-s
 /** Takes a frame. It never throws. */
 export function hear(link: Link, connection: Connection, data: unknown): void {
   const frame = parse(data);
-  // While another socket is being bound, what the old one loses is of no more interest.
-  const isNewest = connection === (link.bind?.connection ?? link.current);
-  const bind = isNewest ? link.bind : undefined;
-  if (text(frame?.resourceType) === "OperationOutcome") {
-    const issues = issuesOf(frame);
-    if (!isNewest || !loseNamed(link, issues, LOST)) hearOutcome(link, bind, issues);
-    return;
-  }
+  if (text(frame?.resourceType) === "OperationOutcome") return hearOutcome(link, connection, issuesOf(frame));
   const statuses = statusesOf(frame);
   if (statuses.length === 0 && text(frame?.type) !== "pong") link.emit({ type: "unreadable" });
-  for (const status of statuses) hearStatus(link, bind, status, frame);
+  for (const status of statuses) hearStatus(link, connection, status, frame);
 }
 
-function hearStatus(link: Link, bind: Bind | undefined, status: Status, frame: Loose | undefined): void {
+function hearStatus(link: Link, connection: Connection, status: Status, frame: Loose | undefined): void {
   const { tallies, emit, current } = link;
   const { type, head, events } = status;
   const [only = ""] = tallies.size === 1 ? tallies.keys() : [];
@@ -37,19 +30,20 @@ function hearStatus(link: Link, bind: Bind | undefined, status: Status, frame: L
   const tally = tallies.get(subscription);
   if (!tally) return; // another's, or one that has ended
   if (type === "event-notification") {
-    greet(bind, subscription); // there are servers that send no handshake
+    greet(connection, subscription); // there are servers that send no handshake
     const fresh = tally.take(events);
     const bundle = frame as unknown as FhirResource; // it has a status
     if (fresh.length > 0) link.notify({ subscription, events: fresh, bundle });
   } else if (type === "handshake") {
-    greet(bind, subscription);
+    greet(connection, subscription);
     hearClock(link, frame);
     emit({ type: "bound", subscription, head });
     // While another socket is bound that one may simply be further.
     if (head !== undefined) tally.begin(head, !current || current.ended !== undefined);
-  } else if (type === "heartbeat") emit({ type, subscription, head });
-  else return;
-  if (head !== undefined) tally.expect(head);
+  } else if (type === "heartbeat") {
+    emit({ type, subscription, head });
+    if (head !== undefined) tally.expect(head);
+  }
 }
 
 /** Clients that may not read the `Date` of an answer know by the time at which a Bundle was made. */
@@ -58,25 +52,28 @@ function hearClock(link: Link, bundle: Loose | undefined): void {
   if (ahead > link.ahead || Number.isNaN(link.ahead)) link.ahead = ahead;
 }
 
-function hearOutcome({ tallies, emit }: Link, bind: Bind | undefined, issues: readonly ReceivedIssue[]): void {
+function hearOutcome(link: Link, connection: Connection, issues: readonly ReceivedIssue[]): void {
+  const { tallies, newest, emit } = link;
+  // While another socket is being bound, what the old one loses is of no more interest.
+  if (connection === newest && lose(link, issues, LOST)) return;
   // What was let go before may be refused once more: that is no word on the others.
   if (issues.some(({ subscription: id }) => id === undefined || tallies.has(id))) {
     const [{ code = "", text = code } = {}] = issues;
-    refuse(bind, failure("refused", text, { issues }));
+    refuse(connection, failure("refused", text, { issues }));
   }
   emit({ type: "outcome", issues });
 }
 
 /** Ends the bindings that issues name, and says whether there were some. */
-export function loseNamed(link: Link, issues: readonly ReceivedIssue[], codes: RegExp): boolean {
-  const { tallies, bind, emit } = link;
+export function lose(link: Link, issues: readonly ReceivedIssue[], codes: RegExp): boolean {
+  const { tallies, newest, emit } = link;
   const named = issues.filter(({ subscription = "", code }) => tallies.has(subscription) && codes.test(code));
   for (const issue of named) {
     const { subscription = "", code, text = code } = issue;
-    const error = failure("ended", `Subscription "${subscription}" is not bound: ${text}`, { issues: [issue] });
+    const error = failure("ended", text, { issues: [issue] });
     const final = GONE.test(code);
     if (final) tallies.delete(subscription);
-    refuse(bind, error, subscription);
+    if (newest) refuse(newest, error, subscription);
     if (!final || tallies.size === 0) link.lost = error;
     emit({ type: "ended", subscription, final, error });
   }

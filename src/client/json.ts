@@ -19,9 +19,10 @@ export function parse(json: unknown): Loose | undefined {
   }
 }
 
-/** A string or number as text, empty for anything else: there are objects that nothing can make a text of. */
-export function text(value: unknown): string {
-  return typeof value === "object" ? "" : String(value ?? "");
+/** A string or number as text, of a Reference what it refers to; empty for anything else, which may have no text. */
+export function text(value: Loose | undefined): string {
+  const said: unknown = value?.reference ?? value;
+  return typeof said === "object" ? "" : String(said ?? "");
 }
 
 /** The items of an array, or the one that stands for it. */
@@ -41,15 +42,14 @@ export function all(source: Loose | undefined, name: string): (Loose | undefined
   );
 }
 
-/** The first value of a name. */
-export function first(source: Loose | undefined, name: string): Loose | undefined {
-  return all(source, name)[0];
+/** The first value of a name, as text. */
+export function first(source: Loose | undefined, name: string): string {
+  return text(all(source, name)[0]);
 }
 
-/** The ids of Subscriptions in a reference, absolute or relative, by themselves, or in a list with commas. */
-export function idsOf(reference: Loose | undefined): string[] {
-  const written = text(reference?.reference ?? reference).split(",");
-  return written.map((one) => one.trim().replace(/^(?:.*\/)?Subscription\/([^/]+).*/, "$1"));
+/** The ids of Subscriptions in references, absolute or relative, or by themselves, also in a list with commas. */
+export function idsOf(references: string): string[] {
+  return references.split(",").map((one) => one.trim().replace(/^(?:.*\/)?Subscription\/([^/]+).*/, "$1"));
 }
 
 /** The issues of an OperationOutcome. */

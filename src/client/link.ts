@@ -1,6 +1,5 @@
 // Some Subscriptions that share a token and a socket.
 
-import type { Bind } from "./bind.ts";
 import type { SubscribeError } from "./errors.ts";
 import type { Client, Dialect } from "./settings.ts";
 import type { Connection } from "./socket.ts";
@@ -17,20 +16,18 @@ export interface Link extends Client {
   dialects: readonly Dialect[];
   /** Whether the server bears no second bind on a socket. */
   bindsOnce?: boolean;
-  /** Whether the server has shown that it speaks this protocol. */
-  everBound?: boolean;
   /** When it was bound after the last failure; milliseconds. */
   boundAt: number;
-  /** The socket that is bound. */
+  /** The socket that was bound last; without one the server has not shown yet that it speaks this protocol. */
   current?: Connection;
-  /** The bind under way. */
-  bind?: Bind | undefined;
+  /** The socket that is being bound, else the one that is. */
+  newest?: Connection | undefined;
   /** Why a binding was lost that is wanted again, or the last one that was not. */
   lost?: SubscribeError | undefined;
   /** Milliseconds that the server's clock is ahead, NaN as long as it has given no sign that we may read. */
   ahead: number;
   /** Looks again whether that has come which is waited for. */
-  wake(): void;
+  wake?(): void;
 }
 
 /**

@@ -28,30 +28,31 @@ export type Dialect = "json" | "text";
  * @throws {RangeError}
  */
 export function readOptions(options: SubscribeOptions, signal: AbortSignal): Client {
-  const { ids, dialect = "auto", timeout = 10, idleTimeout, retries = Infinity, backoff = {} } = options;
-  const { WebSocket: Socket = globalThis.WebSocket, fetch = globalThis.fetch } = options;
+  const { url, ids, dialect = "auto", timeout = 10, retries = Infinity, backoff = {}, onNotification, onEvent } =
+    options;
+  const { fetch = globalThis.fetch, WebSocket: Socket = globalThis.WebSocket } = options;
+  const { idleTimeout: json = 60, idleTimeout: text = Infinity } = options;
   const { first = 1, longest = 60 } = backoff;
-  const { protocol, origin, pathname } = new URL(options.url);
-  check(Socket, "there is no WebSocket here, give one as an option");
+  const { protocol, origin, pathname } = new URL(url);
+  check(Socket, "there is no WebSocket here");
   check(/^https?:$/.test(protocol), `"${protocol}" is not http or https`);
-  check(ids.length > 0, "there is no id");
-  for (const id of ids) check(/^[A-Za-z0-9\-.]{1,64}$/.test(id), `"${id}" is not an id`);
-  for (const [name, seconds] of Object.entries({ timeout, idleTimeout, first, longest })) {
-    check(seconds === undefined || seconds > 0, `${name} ${seconds} is not above 0`, RangeError);
+  check(ids.length > 0 && ids.every((id) => /^[A-Za-z0-9\-.]{1,64}$/.test(id)), `"${ids}" are no ids`);
+  for (const [name, seconds] of Object.entries({ timeout, idleTimeout: json, first, longest })) {
+    check(seconds > 0, `${name} ${seconds} is not above 0`, RangeError);
   }
   return {
     base: origin + pathname.replace(/\/+$/, ""),
     signal,
     dialects: dialect === "auto" ? ["json", "text"] : [dialect],
     timeout,
-    idle: { json: 60, text: Infinity, ...(idleTimeout && { json: idleTimeout, text: idleTimeout }) },
+    idle: { json, text },
     retries,
     first,
     longest,
     fetch,
     Socket,
-    notify: listener(options.onNotification, signal),
-    emit: listener(options.onEvent, signal),
+    notify: listener(onNotification, signal),
+    emit: listener(onEvent, signal),
   };
 }
 

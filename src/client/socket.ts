@@ -10,6 +10,12 @@ import type { ClientSocket, SocketEvent } from "./types.ts";
 export interface Connection {
   readonly url: string;
   isOpen?: boolean;
+  /** Those whose handshake has not come since the latest bind. */
+  missing: Set<string>;
+  /** Whether one has come. */
+  isBound: boolean;
+  /** Why none will come. */
+  refusal?: SubscribeError;
   /** Why it ended, once it has. */
   ended?: SubscribeError;
   send(frame: string): void;
@@ -30,6 +36,8 @@ export function connect(link: Link, url: string): Connection {
 
   const connection: Connection = {
     url,
+    missing: new Set(),
+    isBound: false,
     send: (frame) => socket.send(frame),
     watch(dialect) {
       clearInterval(timer);
@@ -57,7 +65,7 @@ export function connect(link: Link, url: string): Connection {
     else if (type === "close") {
       connection.end(failure("closed", `the socket was closed with ${code}`, { closeCode: code }));
     }
-    link.wake();
+    link.wake?.();
   }
   for (const type of ["open", "message", "close", "error"] as const) socket.addEventListener(type, listen);
   return connection;

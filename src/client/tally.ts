@@ -40,6 +40,11 @@ export function createTally(client: Client, subscription: string, since?: number
       miss(expected);
     }, timeout * 1000);
   }
+  function expect(head: number): void {
+    if (head <= Math.max(last ?? head, told)) return;
+    expected = head;
+    if (timer === undefined) wait();
+  }
   signal.addEventListener("abort", () => clearTimeout(timer));
 
   return {
@@ -60,11 +65,8 @@ export function createTally(client: Client, subscription: string, since?: number
         emit({ type: "restarted", subscription });
       }
       last ??= head;
+      expect(head);
     },
-    expect(head) {
-      if (head <= Math.max(last ?? head, told)) return;
-      expected = head;
-      if (timer === undefined) wait();
-    },
+    expect,
   };
 }

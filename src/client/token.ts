@@ -26,8 +26,7 @@ const CODES: Readonly<Record<number, SubscribeErrorCode>> = {
   501: "rejected",
 };
 
-/** Seconds; a longer wait is none that a server means. */
-const LONGEST_WAIT = 86_400;
+const MEDIA_TYPE = "application/fhir+json";
 
 /**
  * Asks in the first of the link's ways.
@@ -46,16 +45,16 @@ export async function askForToken(link: Link): Promise<Grant> {
       ? {
         method: "POST",
         body: JSON.stringify({ resourceType: "Parameters", parameter }),
-        headers: { "content-type": "application/fhir+json" },
+        headers: { "content-type": MEDIA_TYPE },
       }
       : { method: way },
   );
-  const parameters = answer?.parameter;
-  const token = text(first(parameters, "token"));
+  const parameters = answer.parameter;
+  const token = first(parameters, "token");
   if (!token) throw failure("malformed", "there is no token");
   if (isType) checkCovered(parameters, ids);
-  const url = socketUrl(link, text(first(parameters, "websocketUrl")) || await advertisedUrl(link));
-  const written = text(first(parameters, "expiration"));
+  const url = socketUrl(link, first(parameters, "websocketUrl") || await advertisedUrl(link));
+  const written = first(parameters, "expiration");
   // A date without a time is the whole day: https://hl7.org/fhir/datatypes.html#dateTime
   const expiration = Date.parse(written) + (written.length === 10 ? 86_400_000 : 0);
   if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired", "the token had expired when it came");
@@ -63,52 +62,52 @@ export async function askForToken(link: Link): Promise<Grant> {
 }
 
 /** Sends a request, for no longer than `timeout`; whatever still runs after that is cut off. */
-async function call(link: Link, path: string, init?: RequestInit): Promise<Loose | undefined> {
+async function call(link: Link, path: string, init?: RequestInit): Promise<Loose> {
   const limit = new AbortController();
   try {
     const request = new Request(link.base + path, { ...init, signal: limit.signal });
-    request.headers.set("accept", "application/fhir+json");
-    const sentAt = Date.now();
-    let answer: Answer | SubscribeError | undefined;
+    request.headers.set("accept", MEDIA_TYPE);
+    let answer: Loose | SubscribeError | undefined;
     exchange(link, request).catch((cause) => failure("unavailable", "the request failed", { cause })).then((came) => {
       answer = came;
-      link.wake();
+      link.wake?.();
     });
     const came = await until(link, link.timeout, () => answer);
     if (!came) throw failure("unavailable", "no answer in time");
-    const { json, response: { status, headers, ok } } = came;
-    // It has no milliseconds: the server may be a second further.
-    link.ahead = Date.parse(headers.get("date") ?? "") + 1000 - sentAt;
-    if (ok) return json;
-    const code = CODES[status] ?? (status < 400 ? "malformed" : status < 500 ? "rejected" : "unavailable");
-    const retryAfter = readRetryAfter(headers.get("retry-after") ?? "", sentAt + (link.ahead || 0));
-    throw failure(code, `the server answered ${status}`, { status, issues: issuesOf(json), retryAfter });
+    return came;
   } finally {
     limit.abort();
   }
 }
 
-interface Answer {
-  readonly response: Response;
-  readonly json: Loose | undefined;
-}
-
-async function exchange({ fetch }: Link, request: Request): Promise<Answer> {
+/** What the server answers, or why it is none. */
+async function exchange(link: Link, request: Request): Promise<Loose | SubscribeError> {
+  const sentAt = Date.now();
+  const { fetch } = link;
   const response = await fetch(request);
+  const { status } = response;
+  const header = (name: string): string => response.headers.get(name) ?? "";
   // Of anything else not even the size is known; the request is cut off.
-  const isJson = /json/i.test(response.headers.get("content-type") ?? "");
-  return { response, json: isJson ? parse(await response.text()) : undefined };
+  const json = /json/i.test(header("content-type")) ? parse(await response.text()) : undefined;
+  // It has no milliseconds: the server may be a second further.
+  link.ahead = Date.parse(header("date")) + 1000 - sentAt;
+  if (response.ok) return json ?? {};
+  const code = CODES[status] ?? (status < 400 ? "malformed" : status < 500 ? "rejected" : "unavailable");
+  const retryAfter = readRetryAfter(header("retry-after"), sentAt + (link.ahead || 0));
+  return failure(code, `the server answered ${status}`, { status, issues: issuesOf(json), retryAfter });
 }
 
-/** Seconds; RFC 9110 §10.2.3 */
+/** Seconds; RFC 9110 §10.2.3. A wait of more than a day is none that a server means. */
 function readRetryAfter(value: string, now: number): number {
   const seconds = Number(value) || (Date.parse(value) - now) / 1000 || 0;
-  return Math.min(Math.max(0, seconds), LONGEST_WAIT);
+  return Math.min(Math.max(0, seconds), 86_400);
 }
 
 /** Older servers do not know `id` and give a token for nothing; drafts wrote one list with commas. */
 function checkCovered(parameters: Loose | undefined, ids: readonly string[]): void {
-  const covered = [...all(parameters, "subscription"), ...all(parameters, "subscriptions")].flatMap(idsOf);
+  const covered = [...all(parameters, "subscription"), ...all(parameters, "subscriptions")].flatMap((one) =>
+    idsOf(text(one))
+  );
   if (covered.length > 0 && !ids.every((id) => covered.includes(id))) {
     throw failure("rejected", "the token does not cover each Subscription");
   }
@@ -117,15 +116,15 @@ function checkCovered(parameters: Loose | undefined, ids: readonly string[]): vo
 /** Drafts had no websocket-url: the CapabilityStatement says where the sockets are. */
 async function advertisedUrl(link: Link): Promise<string> {
   const statement = await call(link, "/metadata");
-  const extensions = list(statement?.rest).flatMap((rest) => list(rest?.extension));
+  const extensions = list(statement.rest).flatMap((rest) => list(rest?.extension));
   const found = extensions.find((one) => text(one?.url).endsWith("/capabilitystatement-websocket"));
   return text(found?.valueUri);
 }
 
 function socketUrl({ base }: Link, written: string): string {
-  const url = written && URL.parse(written, base)?.href.replace(/^http/, "ws").replace(/#.*/, "");
-  if (!url || !/^wss?:/.test(url)) throw failure("malformed", "there is no websocket-url");
-  if (base.startsWith("https:") && !url.startsWith("wss:")) {
+  const url = `${written && URL.parse(written, base)}`.replace(/^http/, "ws").replace(/#.*/, "");
+  if (!/^wss?:/.test(url)) throw failure("malformed", "there is no websocket-url");
+  if (/^ws:/.test(url) && /^https:/.test(base)) {
     throw failure("insecure", "the websocket-url is ws: and the base https:");
   }
   return url;
