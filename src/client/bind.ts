@@ -1,12 +1,10 @@
 // One bind on a socket: the token goes out, handshakes come back.
 
 import { failure, type SubscribeError } from "./errors.ts";
+import { LOST } from "./issues.ts";
 import { type Link, until } from "./link.ts";
 import type { Dialect } from "./settings.ts";
 import type { Connection } from "./socket.ts";
-
-/** What OperationOutcomes say of a frame that the server does not understand, which is no word on the token. */
-const NOT_UNDERSTOOD = /^(?:structure|not-supported|invalid|value|required|code-invalid|processing|exception)?$/;
 
 /**
  * Binds, in the first dialect that the server answers.
@@ -29,9 +27,10 @@ export async function bind(link: Link, connection: Connection, token: string): P
     if (connection.isBound) {
       link.dialects = [dialect, ...others];
       link.boundAt = Math.min(link.boundAt, Date.now());
-      return connection.watch(dialect);
+      return;
     }
-    if (!connection.refusal.issues.every(({ code }) => NOT_UNDERSTOOD.test(code))) break;
+    // Anything else may be no word on the token: the server does not understand the frame.
+    if (connection.refusal.issues.some(({ code }) => LOST.test(code))) break;
   }
   throw connection.refusal;
 }
@@ -52,9 +51,10 @@ export function refuse(connection: Connection, refusal: SubscribeError, id?: str
 /** The IG's frame, or the Medplum client's with what was missed; a renewal misses nothing. */
 function bindFrame({ tallies, current }: Link, connection: Connection, dialect: Dialect, token: string): string {
   if (dialect === "text") return `bind-with-token ${token}`;
-  const since = connection === current ? [] : [...tallies].filter(([, tally]) => tally.next());
-  const eventsSinceNumber = since.length > 0
-    ? Object.fromEntries(since.map(([id, tally]) => [id, `${tally.next()}`]))
-    : undefined;
+  let eventsSinceNumber: Record<string, string> | undefined;
+  for (const [id, tally] of connection === current ? [] : tallies) {
+    const next = tally.next();
+    if (next) eventsSinceNumber = { ...eventsSinceNumber, [id]: String(next) };
+  }
   return JSON.stringify({ type: "bind-with-token", payload: { token, eventsSinceNumber } });
 }

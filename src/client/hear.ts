@@ -4,14 +4,11 @@ import type { FhirResource } from "../types.ts";
 import { greet, refuse } from "./bind.ts";
 import { failure } from "./errors.ts";
 import { type Status, statusesOf } from "./frame.ts";
-import { issuesOf, type Loose, parse, text } from "./json.ts";
+import { GONE, issuesOf, LOST } from "./issues.ts";
+import { type Loose, parse, text } from "./json.ts";
 import type { Link } from "./link.ts";
 import type { Connection } from "./socket.ts";
 import type { ReceivedIssue } from "./types.ts";
-
-/** Endings after which a Subscription cannot be bound again, and others. */
-export const GONE = /^(?:not-found|deleted|business-rule|forbidden)$/;
-const LOST = /^(?:not-found|deleted|business-rule|forbidden|expired|unknown|no-store)$/;
 
 /** Takes a frame. It never throws. */
 export function hear(link: Link, connection: Connection, data: unknown): void {

@@ -1,7 +1,5 @@
 // Reading what a server sent, whatever it is.
 
-import type { ReceivedIssue } from "./types.ts";
-
 /**
  * What JSON holds. None of it is sure: a member may be missing, `null` or anything else, whose members are missing
  * then. `text` and `list` make of it what it should be.
@@ -50,17 +48,4 @@ export function first(source: Loose | undefined, name: string): string {
 /** The ids of Subscriptions in references, absolute or relative, or by themselves, also in a list with commas. */
 export function idsOf(references: string): string[] {
   return references.split(",").map((one) => one.trim().replace(/^(?:.*\/)?Subscription\/([^/]+).*/, "$1"));
-}
-
-/** The issues of an OperationOutcome. */
-export function issuesOf(outcome: Loose | undefined): ReceivedIssue[] {
-  return list(outcome?.issue).map((issue) => {
-    const diagnostics = text(issue?.diagnostics);
-    return {
-      severity: text(issue?.severity) || "error",
-      code: text(issue?.code),
-      text: text(issue?.details?.text) || diagnostics || undefined,
-      subscription: /^Subscription\/([A-Za-z0-9\-.]{1,64})$/.exec(diagnostics)?.[1],
-    };
-  });
 }

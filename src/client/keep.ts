@@ -1,8 +1,9 @@
 // The life of some Subscriptions that share a token and a socket.
 
 import { bind } from "./bind.ts";
-import { SubscribeError } from "./errors.ts";
-import { GONE, lose } from "./hear.ts";
+import { failure, SubscribeError } from "./errors.ts";
+import { lose } from "./hear.ts";
+import { GONE } from "./issues.ts";
 import { type Link, until } from "./link.ts";
 import type { Client } from "./settings.ts";
 import { connect, type Connection, unreachable } from "./socket.ts";
@@ -23,16 +24,16 @@ export async function keep(
   client: Client,
   groups: readonly (readonly [id: string, tally: Tally])[][],
   ways: readonly Way[] = ["type", "GET", "POST"],
-): Promise<SubscribeError | undefined> {
-  const [error] = await Promise.all(groups.map((group) => keepGroup(client, new Map(group), ways)));
-  return error;
+): Promise<SubscribeError> {
+  const errors = await Promise.all(groups.map((group) => keepGroup(client, new Map(group), ways)));
+  return errors[0] as SubscribeError; // there is no `subscribe` without a group
 }
 
 async function keepGroup(
   client: Client,
   tallies: Map<string, Tally>,
   ways: readonly Way[],
-): Promise<SubscribeError | undefined> {
+): Promise<SubscribeError> {
   const isSeveral = tallies.size > 1;
   const link: Link = {
     ...client,
@@ -89,7 +90,17 @@ async function renew(link: Link): Promise<void> {
   const grant = await askForToken(link);
   link.ways.splice(1); // what worked is what is asked from then on
   const connection = await bindWith(link, grant);
-  await until(link, renewalDelay(link, grant), () => link.lost ?? connection.ended);
+  const { idle, dialects: [dialect = "text"] } = link;
+  const pulse = idle[dialect] / 2;
+  const due = Date.now() + renewalDelay(link, grant) * 1000;
+  for (;;) {
+    const left = (due - Date.now()) / 1000;
+    await until(link, Math.min(left, pulse), () => link.lost ?? connection.ended);
+    if (left <= pulse) return;
+    // Silence is a sign of death.
+    if (++connection.quiet > 2) connection.end(failure("silent", "the socket says nothing"));
+    else if (dialect === "json") connection.send('{"type":"ping"}');
+  }
 }
 
 /** Binds on the socket that is there while the URL is the same; else the old one ends after the new handshake. */

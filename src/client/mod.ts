@@ -75,9 +75,9 @@ export function subscribe(options: SubscribeOptions): RunningSubscription {
   return { close, closed: ending(keep(client, groups), stop) };
 }
 
-async function ending(kept: Promise<SubscribeError | undefined>, stop: AbortController): Promise<SubscribeEnd> {
+async function ending(kept: Promise<SubscribeError>, stop: AbortController): Promise<SubscribeEnd> {
   const error = await kept.catch((cause) => failure("unexpected", "see the cause", { cause }));
-  if (stop.signal.aborted || !error) return { reason: "closed" };
+  if (stop.signal.aborted) return { reason: "closed" };
   stop.abort();
   return { reason: "failed", error };
 }

@@ -13,7 +13,7 @@ export interface Client {
   readonly first: number;
   readonly longest: number;
   readonly fetch: (request: Request) => Promise<Response>;
-  readonly Socket: new (url: string) => ClientSocket;
+  readonly WebSocket: new (url: string) => ClientSocket;
   readonly notify: (notification: ReceivedNotification) => void;
   readonly emit: (event: SubscribeEvent) => void;
 }
@@ -28,20 +28,31 @@ export type Dialect = "json" | "text";
  * @throws {RangeError}
  */
 export function readOptions(options: SubscribeOptions, signal: AbortSignal): Client {
-  const { url, ids, dialect = "auto", timeout = 10, retries = Infinity, backoff = {}, onNotification, onEvent } =
-    options;
-  const { fetch = globalThis.fetch, WebSocket: Socket = globalThis.WebSocket } = options;
-  const { idleTimeout: json = 60, idleTimeout: text = Infinity } = options;
-  const { first = 1, longest = 60 } = backoff;
-  const { protocol, origin, pathname } = new URL(url);
-  check(Socket, "there is no WebSocket here");
-  check(/^https?:$/.test(protocol), `"${protocol}" is not http or https`);
-  check(ids.length > 0 && ids.every((id) => /^[A-Za-z0-9\-.]{1,64}$/.test(id)), `"${ids}" are no ids`);
+  const {
+    url,
+    ids,
+    onNotification,
+    onEvent,
+    dialect = "auto",
+    fetch = globalThis.fetch,
+    WebSocket = globalThis.WebSocket,
+    timeout = 10,
+    idleTimeout: json = 60,
+    idleTimeout: text = Infinity,
+    retries = Infinity,
+    backoff: { first = 1, longest = 60 } = {},
+  } = options;
+  const { origin, pathname } = new URL(url);
+  const base = origin + pathname.replace(/\/+$/, "");
+  check(WebSocket, "there is no WebSocket here");
+  check(/^https?:/.test(base), "its url is not http or https");
+  check(ids.length > 0, "there is no id");
+  for (const id of ids) check(/^[A-Za-z0-9\-.]{1,64}$/.test(id), `"${id}" is not an id`);
   for (const [name, seconds] of Object.entries({ timeout, idleTimeout: json, first, longest })) {
     check(seconds > 0, `${name} ${seconds} is not above 0`, RangeError);
   }
   return {
-    base: origin + pathname.replace(/\/+$/, ""),
+    base,
     signal,
     dialects: dialect === "auto" ? ["json", "text"] : [dialect],
     timeout,
@@ -50,7 +61,7 @@ export function readOptions(options: SubscribeOptions, signal: AbortSignal): Cli
     first,
     longest,
     fetch,
-    Socket,
+    WebSocket,
     notify: listener(onNotification, signal),
     emit: listener(onEvent, signal),
   };

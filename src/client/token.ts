@@ -1,7 +1,8 @@
 // Asking for a binding token: https://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition-backport-subscription-get-ws-binding-token.html
 
 import { failure, type SubscribeError, type SubscribeErrorCode } from "./errors.ts";
-import { all, first, idsOf, issuesOf, list, type Loose, parse, text } from "./json.ts";
+import { issuesOf } from "./issues.ts";
+import { all, first, idsOf, list, type Loose, parse, text } from "./json.ts";
 import { type Link, until } from "./link.ts";
 
 /** A token and what it is good for. */
@@ -64,20 +65,16 @@ export async function askForToken(link: Link): Promise<Grant> {
 /** Sends a request, for no longer than `timeout`; whatever still runs after that is cut off. */
 async function call(link: Link, path: string, init?: RequestInit): Promise<Loose> {
   const limit = new AbortController();
-  try {
-    const request = new Request(link.base + path, { ...init, signal: limit.signal });
-    request.headers.set("accept", MEDIA_TYPE);
-    let answer: Loose | SubscribeError | undefined;
-    exchange(link, request).catch((cause) => failure("unavailable", "the request failed", { cause })).then((came) => {
-      answer = came;
-      link.wake?.();
-    });
-    const came = await until(link, link.timeout, () => answer);
-    if (!came) throw failure("unavailable", "no answer in time");
-    return came;
-  } finally {
-    limit.abort();
-  }
+  const request = new Request(link.base + path, { ...init, signal: limit.signal });
+  request.headers.set("accept", MEDIA_TYPE);
+  let answer: Loose | SubscribeError | undefined;
+  exchange(link, request).catch((cause) => failure("unavailable", "the request failed", { cause })).then((came) => {
+    answer = came;
+    link.wake?.();
+  });
+  const came = await until(link, link.timeout, () => answer).finally(() => limit.abort());
+  if (!came) throw failure("unavailable", "no answer in time");
+  return came;
 }
 
 /** What the server answers, or why it is none. */
