@@ -15,7 +15,7 @@ export async function bind(link: Link, connection: Connection, token: string): P
   const { tallies, dialects, timeout, current } = link;
   link.lost = undefined; // what was lost until now is wanted again, and asked for here
   connection.isBound = false;
-  connection.refusal = failure("no-handshake", "no handshake came in time");
+  connection.refusal = failure("no-handshake", "no handshake in time");
   for (const dialect of dialects) {
     const others = dialects.filter((one) => one !== dialect);
     // Some servers close at once on what they do not understand.

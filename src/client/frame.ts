@@ -21,9 +21,10 @@ export function statusesOf(frame: Loose | undefined): Status[] {
 
 /** The first entry is the status; Medplum's heartbeats have one for each Subscription. */
 function readEntry(entry: Loose | undefined, n: number): Status[] {
-  const type = text(entry?.resource?.resourceType);
-  if (type === "SubscriptionStatus") return [readStatus(entry?.resource)];
-  return n === 0 && type === "Parameters" ? [readStatus(entry?.resource?.parameter)] : [];
+  const resource = entry?.resource;
+  const type = text(resource?.resourceType);
+  if (type === "SubscriptionStatus") return [readStatus(resource)];
+  return n === 0 && type === "Parameters" ? [readStatus(resource?.parameter)] : [];
 }
 
 function readStatus(status: Loose | undefined): Status {
@@ -36,7 +37,7 @@ function readStatus(status: Loose | undefined): Status {
     // A server that leaves the events out still says how many there were.
     events: events.length > 0
       ? events.sort((one, other) => (one.number ?? 0) - (other.number ?? 0))
-      : [{ number: head || undefined, timestamp: undefined, focus: undefined }],
+      : [{ number: head || undefined }],
   };
 }
 

@@ -3,7 +3,7 @@
 import type { FhirResource } from "../types.ts";
 import { greet, refuse } from "./bind.ts";
 import { failure } from "./errors.ts";
-import { type Status, statusesOf } from "./frame.ts";
+import { statusesOf } from "./frame.ts";
 import { GONE, issuesOf, LOST } from "./issues.ts";
 import { type Loose, parse, text } from "./json.ts";
 import type { Link } from "./link.ts";
@@ -12,34 +12,31 @@ import type { ReceivedIssue } from "./types.ts";
 
 /** Takes a frame. It never throws. */
 export function hear(link: Link, connection: Connection, data: unknown): void {
+  const { tallies, emit, notify, current } = link;
   const frame = parse(data);
   if (text(frame?.resourceType) === "OperationOutcome") return hearOutcome(link, connection, issuesOf(frame));
   const statuses = statusesOf(frame);
-  if (statuses.length === 0 && text(frame?.type) !== "pong") link.emit({ type: "unreadable" });
-  for (const status of statuses) hearStatus(link, connection, status, frame);
-}
-
-function hearStatus(link: Link, connection: Connection, status: Status, frame: Loose | undefined): void {
-  const { tallies, emit, current } = link;
-  const { type, head, events } = status;
-  const [only = ""] = tallies.size === 1 ? tallies.keys() : [];
-  const subscription = status.subscription || only;
-  const tally = tallies.get(subscription);
-  if (!tally) return; // another's, or one that has ended
-  if (type === "event-notification") {
-    greet(connection, subscription); // there are servers that send no handshake
-    const fresh = tally.take(events);
-    const bundle = frame as unknown as FhirResource; // it has a status
-    if (fresh.length > 0) link.notify({ subscription, events: fresh, bundle });
-  } else if (type === "handshake") {
-    greet(connection, subscription);
-    hearClock(link, frame);
-    emit({ type: "bound", subscription, head });
-    // While another socket is bound that one may simply be further.
-    if (head !== undefined) tally.begin(head, !current || current.ended !== undefined);
-  } else if (type === "heartbeat") {
-    emit({ type, subscription, head });
-    if (head !== undefined) tally.expect(head);
+  if (statuses.length === 0 && text(frame?.type) !== "pong") emit({ type: "unreadable" });
+  for (const { type, head, events, ...status } of statuses) {
+    const [only = ""] = tallies.size === 1 ? tallies.keys() : [];
+    const subscription = status.subscription || only;
+    const tally = tallies.get(subscription);
+    if (!tally) continue; // another's, or one that has ended
+    if (type === "event-notification") {
+      greet(connection, subscription); // there are servers that send no handshake
+      const fresh = tally.take(events);
+      const bundle = frame as unknown as FhirResource; // it has a status
+      if (fresh.length > 0) notify({ subscription, events: fresh, bundle });
+    } else if (type === "handshake") {
+      greet(connection, subscription);
+      hearClock(link, frame);
+      emit({ type: "bound", subscription, head });
+      // While another socket is bound that one may simply be further.
+      tally.begin(head, !current || current.ended !== undefined);
+    } else if (type === "heartbeat") {
+      emit({ type, subscription, head });
+      tally.expect(head);
+    }
   }
 }
 

@@ -98,7 +98,7 @@ async function renew(link: Link): Promise<void> {
     await until(link, Math.min(left, pulse), () => link.lost ?? connection.ended);
     if (left <= pulse) return;
     // Silence is a sign of death.
-    if (++connection.quiet > 2) connection.end(failure("silent", "the socket says nothing"));
+    if (++connection.quiet > 2) connection.end(failure("silent", "the socket is silent"));
     else if (dialect === "json") connection.send('{"type":"ping"}');
   }
 }
@@ -128,8 +128,8 @@ async function bindWith(link: Link, grant: Grant): Promise<Connection> {
   }
 }
 
-/** Seconds: about four fifths of the token's life, within a day. Ten minutes where it says nothing sensible. */
+/** Seconds: about four fifths of the token's life, or ten minutes where it says nothing sensible. */
 function renewalDelay({ ahead }: Link, { expiration }: Grant): number {
   const left = (expiration - Date.now() - (ahead || 0)) / 1000;
-  return left > 0 ? Math.min(Math.max(left * (0.75 + Math.random() / 10), 1), 86_400) : 600;
+  return left > 0 ? Math.max(left * (0.75 + Math.random() / 10), 1) : 600;
 }

@@ -42,7 +42,7 @@ export function until<T>(
 ): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     // Beyond 2^31 ms timers fire at once.
-    const timer = setTimeout(resolve, Math.min(seconds * 1000, 2 ** 31 - 1), undefined);
+    const timer = setTimeout(resolve, Math.min(seconds, 2e6) * 1000, undefined);
     link.wake = () => {
       const found = link.signal.aborted ? link.signal.reason : find();
       if (found === undefined) return;

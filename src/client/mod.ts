@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { failure, type SubscribeError } from "./errors.ts";
+import { failure } from "./errors.ts";
 import { keep } from "./keep.ts";
 import { readOptions } from "./settings.ts";
 import { createTally } from "./tally.ts";
@@ -72,12 +72,12 @@ export function subscribe(options: SubscribeOptions): RunningSubscription {
   const tallies = new Map(options.ids.map((id) => [id, createTally(client, id, options.since?.[id])]));
   const groups = [];
   for (let n = 0; n < tallies.size; n += IDS_PER_TOKEN) groups.push([...tallies].slice(n, n + IDS_PER_TOKEN));
-  return { close, closed: ending(keep(client, groups), stop) };
-}
-
-async function ending(kept: Promise<SubscribeError>, stop: AbortController): Promise<SubscribeEnd> {
-  const error = await kept.catch((cause) => failure("unexpected", "see the cause", { cause }));
-  if (stop.signal.aborted) return { reason: "closed" };
-  stop.abort();
-  return { reason: "failed", error };
+  const closed = keep(client, groups)
+    .catch((cause) => failure("unexpected", "see the cause", { cause }))
+    .then((error): SubscribeEnd => {
+      const { aborted } = signal;
+      close();
+      return aborted ? { reason: "closed" } : { reason: "failed", error };
+    });
+  return { close, closed };
 }

@@ -36,7 +36,7 @@ export function connect(link: Link, url: string): Connection {
     missing: new Set(),
     isBound: false,
     send: (frame) => socket.send(frame),
-    end(error = failure("closed", "this side has closed the socket")) {
+    end(error = failure("closed", "the socket was closed")) {
       connection.ended ??= error;
       socket.close(1000);
     },

@@ -10,9 +10,9 @@ export interface Tally {
   /** Takes the events that are new, in order, and tells what is missing before them. */
   take(events: readonly ReceivedEvent[]): ReceivedEvent[];
   /** A handshake that names the latest event; on the only socket there is, a lower number than before is a new count. */
-  begin(head: number, isOnly: boolean): void;
+  begin(head: number | undefined, isOnly: boolean): void;
   /** Events up to this number have happened. They may be under way, so nothing is missing while some still arrive. */
-  expect(head: number): void;
+  expect(head: number | undefined): void;
 }
 
 /** @param since The first event number that is wanted. */
@@ -22,7 +22,7 @@ export function createTally(client: Client, subscription: string, since?: number
   let last = since && Math.max(0, since - 1);
   /** The highest number that was told to be missing. */
   let told = 0;
-  /** The highest number that is waited for. */
+  /** The number that is waited for, else 0. */
   let expected = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -36,14 +36,14 @@ export function createTally(client: Client, subscription: string, since?: number
   function wait(): void {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      timer = undefined;
       miss(expected);
+      expected = 0;
     }, timeout * 1000);
   }
-  function expect(head: number): void {
+  function expect(head = 0): void {
     if (head <= Math.max(last ?? head, told)) return;
+    if (expected === 0) wait();
     expected = head;
-    if (timer === undefined) wait();
   }
   signal.addEventListener("abort", () => clearTimeout(timer));
 
@@ -56,11 +56,11 @@ export function createTally(client: Client, subscription: string, since?: number
         if (number <= last) return false;
         miss(number - 1);
         last = number;
-        if (timer !== undefined) wait();
+        if (expected > 0) wait();
         return true;
       }),
     begin(head, isOnly) {
-      if (isOnly && last !== undefined && head < last) {
+      if (isOnly && last !== undefined && head !== undefined && head < last) {
         last = told = expected = 0;
         emit({ type: "restarted", subscription });
       }

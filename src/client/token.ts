@@ -21,11 +21,8 @@ const CODES: Readonly<Record<number, SubscribeErrorCode>> = {
   403: "forbidden",
   404: "not-found",
   410: "not-found",
-  408: "unavailable",
-  425: "unavailable",
-  429: "unavailable",
-  501: "rejected",
 };
+const UNAVAILABLE = /^(?:408|425|429|5(?!01)..)$/;
 
 const MEDIA_TYPE = "application/fhir+json";
 
@@ -58,7 +55,7 @@ export async function askForToken(link: Link): Promise<Grant> {
   const written = first(parameters, "expiration");
   // A date without a time is the whole day: https://hl7.org/fhir/datatypes.html#dateTime
   const expiration = Date.parse(written) + (written.length === 10 ? 86_400_000 : 0);
-  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired", "the token had expired when it came");
+  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired", "the token has expired");
   return { token, url, expiration };
 }
 
@@ -82,14 +79,15 @@ async function exchange(link: Link, request: Request): Promise<Loose | Subscribe
   const sentAt = Date.now();
   const { fetch } = link;
   const response = await fetch(request);
-  const { status } = response;
-  const header = (name: string): string => response.headers.get(name) ?? "";
+  const { ok, status, headers } = response;
+  const header = (name: string): string => headers.get(name) ?? "";
   // Of anything else not even the size is known; the request is cut off.
   const json = /json/i.test(header("content-type")) ? parse(await response.text()) : undefined;
   // It has no milliseconds: the server may be a second further.
   link.ahead = Date.parse(header("date")) + 1000 - sentAt;
-  if (response.ok) return json ?? {};
-  const code = CODES[status] ?? (status < 400 ? "malformed" : status < 500 ? "rejected" : "unavailable");
+  if (ok) return json ?? {};
+  const code = CODES[status] ??
+    (UNAVAILABLE.test(`${status}`) ? "unavailable" : status < 400 ? "malformed" : "rejected");
   const retryAfter = readRetryAfter(header("retry-after"), sentAt + (link.ahead || 0));
   return failure(code, `the server answered ${status}`, { status, issues: issuesOf(json), retryAfter });
 }
@@ -106,7 +104,7 @@ function checkCovered(parameters: Loose | undefined, ids: readonly string[]): vo
     idsOf(text(one))
   );
   if (covered.length > 0 && !ids.every((id) => covered.includes(id))) {
-    throw failure("rejected", "the token does not cover each Subscription");
+    throw failure("rejected", "the token does not cover all");
   }
 }
 
@@ -122,7 +120,7 @@ function socketUrl({ base }: Link, written: string): string {
   const url = `${written && URL.parse(written, base)}`.replace(/^http/, "ws").replace(/#.*/, "");
   if (!/^wss?:/.test(url)) throw failure("malformed", "there is no websocket-url");
   if (/^ws:/.test(url) && /^https:/.test(base)) {
-    throw failure("insecure", "the websocket-url is ws: and the base https:");
+    throw failure("insecure", "the websocket-url is not wss:");
   }
   return url;
 }
