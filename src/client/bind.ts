@@ -16,16 +16,15 @@ export async function bind(link: Link, connection: Connection, token: string): P
   link.lost = undefined; // what was lost until now is wanted again, and asked for here
   connection.isBound = false;
   connection.refusal = failure("no-handshake", "no handshake in time");
+  // Some servers close at once on what they do not understand.
+  if (!current) link.dialects = dialects.toReversed();
   for (const dialect of dialects) {
-    const others = dialects.filter((one) => one !== dialect);
-    // Some servers close at once on what they do not understand.
-    if (!current) link.dialects = [...others, dialect];
     connection.missing = new Set(tallies.keys());
     connection.send(bindFrame(link, connection, dialect, token));
     const time = dialect === dialects.at(-1) ? timeout : timeout / 4;
-    await until(link, time, () => connection.ended ?? (connection.missing.size > 0 ? undefined : true));
+    await until(link, time, () => connection.ended ?? connection.missing.size === 0);
     if (connection.isBound) {
-      link.dialects = [dialect, ...others];
+      link.dialects = [dialect, ...dialects.filter((one) => one !== dialect)];
       link.boundAt = Math.min(link.boundAt, Date.now());
       return;
     }

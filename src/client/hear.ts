@@ -17,9 +17,9 @@ export function hear(link: Link, connection: Connection, data: unknown): void {
   if (text(frame?.resourceType) === "OperationOutcome") return hearOutcome(link, connection, issuesOf(frame));
   const statuses = statusesOf(frame);
   if (statuses.length === 0 && text(frame?.type) !== "pong") emit({ type: "unreadable" });
-  for (const { type, head, events, ...status } of statuses) {
+  for (const { type, head, events, subscription: named } of statuses) {
     const [only = ""] = tallies.size === 1 ? tallies.keys() : [];
-    const subscription = status.subscription || only;
+    const subscription = named || only;
     const tally = tallies.get(subscription);
     if (!tally) continue; // another's, or one that has ended
     if (type === "event-notification") {
@@ -51,10 +51,8 @@ function hearOutcome(link: Link, connection: Connection, issues: readonly Receiv
   // While another socket is being bound, what the old one loses is of no more interest.
   if (connection === newest && lose(link, issues, LOST)) return;
   // What was let go before may be refused once more: that is no word on the others.
-  if (issues.some(({ subscription: id }) => id === undefined || tallies.has(id))) {
-    const [{ code = "", text = code } = {}] = issues;
-    refuse(connection, failure("refused", text, { issues }));
-  }
+  const ours = issues.find(({ subscription: id }) => id === undefined || tallies.has(id));
+  if (ours) refuse(connection, failure("refused", ours.text ?? ours.code, { issues }));
   emit({ type: "outcome", issues });
 }
 
@@ -63,8 +61,8 @@ export function lose(link: Link, issues: readonly ReceivedIssue[], codes: RegExp
   const { tallies, newest, emit } = link;
   const named = issues.filter(({ subscription = "", code }) => tallies.has(subscription) && codes.test(code));
   for (const issue of named) {
-    const { subscription = "", code, text = code } = issue;
-    const error = failure("ended", text, { issues: [issue] });
+    const { subscription = "", code } = issue;
+    const error = failure("ended", issue.text ?? code, { issues: [issue] });
     const final = GONE.test(code);
     if (final) tallies.delete(subscription);
     if (newest) refuse(newest, error, subscription);

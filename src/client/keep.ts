@@ -12,6 +12,8 @@ import { askForToken, type Grant, type Way } from "./token.ts";
 
 /** What another way to ask, or asking for each alone, may change. */
 const ELSEWHERE = /not-found|rejected/;
+/** What no retry will change. */
+const FINAL = /not-found|rejected|unauthorized|forbidden|insecure/;
 
 /**
  * Keeps groups of Subscriptions bound, each on its own socket, and returns why none is left of the first.
@@ -68,7 +70,9 @@ async function live(link: Link): Promise<SubscribeError> {
         if (isGone || (ELSEWHERE.test(error.code) && ways.length > 1 && ways.shift())) continue;
         failures = Date.now() - link.boundAt > longest * 1000 ? 1 : failures + 1;
         link.boundAt = Infinity;
-        if (failures > retries || isFinal(link, error)) return error;
+        // Once it has worked, nonsense is some proxy's that stands between.
+        const isFinal = FINAL.test(error.code) || (!link.current && error.code === "malformed");
+        if (isFinal || failures > retries) return error;
         const wait = Math.min(longest, first * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
         const after = Math.max(wait, error.retryAfter ?? 0);
         emit({ type: "retry", subscriptions: [...tallies.keys()], after, error });
@@ -78,11 +82,6 @@ async function live(link: Link): Promise<SubscribeError> {
   } finally {
     link.current?.end();
   }
-}
-
-/** Whether no retry will change it. Once it has worked, nonsense is some proxy's that stands between. */
-function isFinal({ current }: Link, { code }: SubscribeError): boolean {
-  return ELSEWHERE.test(code) || /unauthorized|forbidden|insecure/.test(code) || (!current && code === "malformed");
 }
 
 /** Binds by a new token, and waits until that has to be renewed. */

@@ -45,7 +45,7 @@ export function until<T>(
     const timer = setTimeout(resolve, Math.min(seconds, 2e6) * 1000, undefined);
     link.wake = () => {
       const found = link.signal.aborted ? link.signal.reason : find();
-      if (found === undefined) return;
+      if (!found) return;
       clearTimeout(timer);
       if (found instanceof Error) reject(found);
       else resolve(found);

@@ -18,19 +18,19 @@ export interface Tally {
 /** @param since The first event number that is wanted. */
 export function createTally(client: Client, subscription: string, since?: number): Tally {
   const { emit, timeout, signal } = client;
-  /** The highest number that was delivered, or that nothing before is wanted of. */
-  let last = since && Math.max(0, since - 1);
-  /** The highest number that was told to be missing. */
-  let told = 0;
+  let next = since === undefined ? since : Math.max(1, since);
+  /** The first number that was not told to be missing. */
+  let untold = 1;
   /** The number that is waited for, else 0. */
   let expected = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  const missing = (): number => Math.max(next ?? Infinity, untold);
   /** Tells what has not come up to a number, each only once; it may still come late. */
   function miss(to: number): void {
-    const from = Math.max(last ?? to, told) + 1;
+    const from = missing();
     if (from > to) return;
-    told = to;
+    untold = to + 1;
     emit({ type: "gap", subscription, from, to });
   }
   function wait(): void {
@@ -41,30 +41,32 @@ export function createTally(client: Client, subscription: string, since?: number
     }, timeout * 1000);
   }
   function expect(head = 0): void {
-    if (head <= Math.max(last ?? head, told)) return;
+    if (head < missing()) return;
     if (expected === 0) wait();
     expected = head;
   }
   signal.addEventListener("abort", () => clearTimeout(timer));
 
   return {
-    next: () => last === undefined ? last : last + 1,
+    next: () => next,
     take: (events) =>
       events.filter(({ number }) => {
         if (number === undefined) return true;
-        last ??= number - 1;
-        if (number <= last) return false;
+        next ??= number;
+        if (number < next) return false;
         miss(number - 1);
-        last = number;
+        next = number + 1;
         if (expected > 0) wait();
         return true;
       }),
     begin(head, isOnly) {
-      if (isOnly && last !== undefined && head !== undefined && head < last) {
-        last = told = expected = 0;
+      if (head === undefined) return;
+      if (isOnly && next && head + 1 < next) {
+        next = untold = 1;
+        expected = 0;
         emit({ type: "restarted", subscription });
       }
-      last ??= head;
+      next ??= head + 1;
       expect(head);
     },
     expect,

@@ -85,7 +85,7 @@ async function exchange(link: Link, request: Request): Promise<Loose | Subscribe
   const json = /json/i.test(header("content-type")) ? parse(await response.text()) : undefined;
   // It has no milliseconds: the server may be a second further.
   link.ahead = Date.parse(header("date")) + 1000 - sentAt;
-  if (ok) return json ?? {};
+  if (ok) return json || {};
   const code = CODES[status] ??
     (UNAVAILABLE.test(`${status}`) ? "unavailable" : status < 400 ? "malformed" : "rejected");
   const retryAfter = readRetryAfter(header("retry-after"), sentAt + (link.ahead || 0));
