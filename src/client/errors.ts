@@ -76,6 +76,10 @@ export class SubscribeError extends Error {
 }
 
 /** A failure, by what it cannot go on for. */
-export function failure(code: SubscribeErrorCode, why: string, details?: SubscribeErrorDetails): SubscribeError {
+export function failure(
+  code: SubscribeErrorCode,
+  details: SubscribeErrorDetails = {},
+  why: string = code,
+): SubscribeError {
   return new SubscribeError(code, `Cannot subscribe: ${why}`, details);
 }

@@ -1,44 +1,31 @@
 // Notifications: https://hl7.org/fhir/uv/subscriptions-backport/notifications.html
 
-import { all, first, idsOf, list, type Loose, text } from "./json.ts";
+import { all, first, list, type Loose, text } from "./json.ts";
 import type { ReceivedEvent } from "./types.ts";
 
-/** What a notification says of one Subscription. */
-export interface Status {
-  readonly type: string;
-  /** Empty where it is not said. */
-  readonly subscription: string;
-  /** `eventsSinceSubscriptionStart` */
-  readonly head: number | undefined;
-  /** Of an event-notification. */
-  readonly events: readonly ReceivedEvent[];
-}
-
 /** The statuses of a notification, none of anything else. There is no frame that this throws for. */
-export function statusesOf(frame: Loose | undefined): Status[] {
-  return text(frame?.resourceType) === "Bundle" ? list(frame?.entry).flatMap(readEntry) : [];
+export function statusesOf(frame: Loose | undefined): (Loose | undefined)[] {
+  return text(frame?.resourceType) === "Bundle" ? list(frame?.entry).flatMap(statusOf) : [];
 }
 
 /** The first entry is the status; Medplum's heartbeats have one for each Subscription. */
-function readEntry(entry: Loose | undefined, n: number): Status[] {
+function statusOf(entry: Loose | undefined, n: number): (Loose | undefined)[] {
   const resource = entry?.resource;
   const type = text(resource?.resourceType);
-  if (type === "SubscriptionStatus") return [readStatus(resource)];
-  return n === 0 && type === "Parameters" ? [readStatus(resource?.parameter)] : [];
+  if (type === "SubscriptionStatus") return [resource];
+  return n === 0 && type === "Parameters" ? [resource?.parameter] : [];
 }
 
-function readStatus(status: Loose | undefined): Status {
-  const head = readCount(first(status, "eventsSinceSubscriptionStart"));
+/** `eventsSinceSubscriptionStart` of a status. */
+export function headOf(status: Loose | undefined): number | undefined {
+  return readCount(first(status, "eventsSinceSubscriptionStart"));
+}
+
+/** The events of a status in order. A server that leaves them out still says how many there were. */
+export function eventsOf(status: Loose | undefined): ReceivedEvent[] {
   const events = all(status, "notificationEvent").map(readEvent);
-  return {
-    type: first(status, "type"),
-    subscription: idsOf(first(status, "subscription"))[0] ?? "",
-    head,
-    // A server that leaves the events out still says how many there were.
-    events: events.length > 0
-      ? events.sort((one, other) => (one.number ?? 0) - (other.number ?? 0))
-      : [{ number: head || undefined }],
-  };
+  if (events.length === 0) return [{ number: headOf(status) || undefined }];
+  return events.sort((one, other) => (one.number ?? 0) - (other.number ?? 0));
 }
 
 /** Events are counted from 1: the 0 that Medplum's server writes on each is no number. */

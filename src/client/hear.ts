@@ -3,9 +3,9 @@
 import type { FhirResource } from "../types.ts";
 import { greet, refuse } from "./bind.ts";
 import { failure } from "./errors.ts";
-import { statusesOf } from "./frame.ts";
+import { eventsOf, headOf, statusesOf } from "./frame.ts";
 import { GONE, issuesOf, LOST } from "./issues.ts";
-import { type Loose, parse, text } from "./json.ts";
+import { first, idsOf, type Loose, parse, text } from "./json.ts";
 import type { Link } from "./link.ts";
 import type { Connection } from "./socket.ts";
 import type { ReceivedIssue } from "./types.ts";
@@ -17,14 +17,16 @@ export function hear(link: Link, connection: Connection, data: unknown): void {
   if (text(frame?.resourceType) === "OperationOutcome") return hearOutcome(link, connection, issuesOf(frame));
   const statuses = statusesOf(frame);
   if (statuses.length === 0 && text(frame?.type) !== "pong") emit({ type: "unreadable" });
-  for (const { type, head, events, subscription: named } of statuses) {
-    const [only = ""] = tallies.size === 1 ? tallies.keys() : [];
-    const subscription = named || only;
+  for (const status of statuses) {
+    const type = first(status, "type");
+    const head = headOf(status);
+    const [only] = tallies.size === 1 ? tallies.keys() : [];
+    const subscription = idsOf(first(status, "subscription"))[0] || only || "";
     const tally = tallies.get(subscription);
     if (!tally) continue; // another's, or one that has ended
     if (type === "event-notification") {
       greet(connection, subscription); // there are servers that send no handshake
-      const fresh = tally.take(events);
+      const fresh = tally.take(eventsOf(status));
       const bundle = frame as unknown as FhirResource; // it has a status
       if (fresh.length > 0) notify({ subscription, events: fresh, bundle });
     } else if (type === "handshake") {
@@ -52,7 +54,7 @@ function hearOutcome(link: Link, connection: Connection, issues: readonly Receiv
   if (connection === newest && lose(link, issues, LOST)) return;
   // What was let go before may be refused once more: that is no word on the others.
   const ours = issues.find(({ subscription: id }) => id === undefined || tallies.has(id));
-  if (ours) refuse(connection, failure("refused", ours.text ?? ours.code, { issues }));
+  if (ours) refuse(connection, failure("refused", { issues }, ours.text));
   emit({ type: "outcome", issues });
 }
 
@@ -62,7 +64,7 @@ export function lose(link: Link, issues: readonly ReceivedIssue[], codes: RegExp
   const named = issues.filter(({ subscription = "", code }) => tallies.has(subscription) && codes.test(code));
   for (const issue of named) {
     const { subscription = "", code } = issue;
-    const error = failure("ended", issue.text ?? code, { issues: [issue] });
+    const error = failure("ended", { issues: [issue] }, issue.text);
     const final = GONE.test(code);
     if (final) tallies.delete(subscription);
     if (newest) refuse(newest, error, subscription);

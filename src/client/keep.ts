@@ -97,7 +97,7 @@ async function renew(link: Link): Promise<void> {
     await until(link, Math.min(left, pulse), () => link.lost ?? connection.ended);
     if (left <= pulse) return;
     // Silence is a sign of death.
-    if (++connection.quiet > 2) connection.end(failure("silent", "the socket is silent"));
+    if (++connection.quiet > 2) connection.end(failure("silent"));
     else if (dialect === "json") connection.send('{"type":"ping"}');
   }
 }

@@ -47,9 +47,7 @@ export function readOptions(options: SubscribeOptions, signal: AbortSignal): Cli
   check(WebSocket, "there is no WebSocket here");
   check(/^https?:/.test(base), "its url is not http or https");
   check(ids.length > 0 && ids.every((id) => /^[A-Za-z0-9\-.]{1,64}$/.test(id)), `"${ids}" are no ids`);
-  for (const [name, seconds] of Object.entries({ timeout, idleTimeout: json, first, longest })) {
-    check(seconds > 0, `${name} ${seconds} is not above 0`, RangeError);
-  }
+  check(Math.min(timeout, json, first, longest) > 0, "a time is not above 0", RangeError);
   return {
     base,
     signal,

@@ -49,13 +49,13 @@ export async function askForToken(link: Link): Promise<Grant> {
   );
   const parameters = answer.parameter;
   const token = first(parameters, "token");
-  if (!token) throw failure("malformed", "there is no token");
+  if (!token) throw failure("malformed", {}, "there is no token");
   if (isType) checkCovered(parameters, ids);
   const url = socketUrl(link, first(parameters, "websocketUrl") || await advertisedUrl(link));
   const written = first(parameters, "expiration");
   // A date without a time is the whole day: https://hl7.org/fhir/datatypes.html#dateTime
   const expiration = Date.parse(written) + (written.length === 10 ? 86_400_000 : 0);
-  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired", "the token has expired");
+  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired");
   return { token, url, expiration };
 }
 
@@ -65,12 +65,12 @@ async function call(link: Link, path: string, init?: RequestInit): Promise<Loose
   const request = new Request(link.base + path, { ...init, signal: limit.signal });
   request.headers.set("accept", MEDIA_TYPE);
   let answer: Loose | SubscribeError | undefined;
-  exchange(link, request).catch((cause) => failure("unavailable", "the request failed", { cause })).then((came) => {
+  exchange(link, request).catch((cause) => failure("unavailable", { cause })).then((came) => {
     answer = came;
     link.wake?.();
   });
   const came = await until(link, link.timeout, () => answer).finally(() => limit.abort());
-  if (!came) throw failure("unavailable", "no answer in time");
+  if (!came) throw failure("unavailable");
   return came;
 }
 
@@ -89,7 +89,7 @@ async function exchange(link: Link, request: Request): Promise<Loose | Subscribe
   const code = CODES[status] ??
     (UNAVAILABLE.test(`${status}`) ? "unavailable" : status < 400 ? "malformed" : "rejected");
   const retryAfter = readRetryAfter(header("retry-after"), sentAt + (link.ahead || 0));
-  return failure(code, `the server answered ${status}`, { status, issues: issuesOf(json), retryAfter });
+  return failure(code, { status, issues: issuesOf(json), retryAfter }, `the server answered ${status}`);
 }
 
 /** Seconds; RFC 9110 §10.2.3. A wait of more than a day is none that a server means. */
@@ -104,7 +104,7 @@ function checkCovered(parameters: Loose | undefined, ids: readonly string[]): vo
     idsOf(text(one))
   );
   if (covered.length > 0 && !ids.every((id) => covered.includes(id))) {
-    throw failure("rejected", "the token does not cover all");
+    throw failure("rejected", {}, "the token does not cover all");
   }
 }
 
@@ -118,9 +118,9 @@ async function advertisedUrl(link: Link): Promise<string> {
 
 function socketUrl({ base }: Link, written: string): string {
   const url = `${written && URL.parse(written, base)}`.replace(/^http/, "ws").replace(/#.*/, "");
-  if (!/^wss?:/.test(url)) throw failure("malformed", "there is no websocket-url");
+  if (!/^wss?:/.test(url)) throw failure("malformed", {}, "there is no websocket-url");
   if (/^ws:/.test(url) && /^https:/.test(base)) {
-    throw failure("insecure", "the websocket-url is not wss:");
+    throw failure("insecure");
   }
   return url;
 }
