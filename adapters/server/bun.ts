@@ -129,7 +129,7 @@ export function createBunSockets(binder: Pick<SocketBinder, "admit">, options: B
       perMessageDeflate: false,
       open: (socket) => {
         socket.binaryType = "arraybuffer";
-        socket.data.session = openSession(socket.data.admission, bindingSocket(socket), onError);
+        socket.data.session = openSession(socket.data.admission, new BoundSocket(socket), onError);
       },
       message: ({ data }, frame) => data.session?.receive(frame),
       drain: ({ data }) => data.session?.drained(),
@@ -141,16 +141,40 @@ export function createBunSockets(binder: Pick<SocketBinder, "admit">, options: B
   };
 }
 
-function bindingSocket(socket: BunSocket): BindingSocket {
-  return {
-    // Dropped (0) is what has to be sent again; buffered (-1) was taken.
-    send: (text) => socket.sendText(text) !== 0,
-    close: (code, reason) => socket.close(...closeFrame(code, reason)),
-    get bufferedAmount() {
-      return socket.getBufferedAmount();
-    },
-    reportsDrain: true,
-    ping: () => void socket.ping(),
-    terminate: () => socket.terminate(),
-  };
+/** A class, since there are thousands: an object of functions of its own is several times as large, and further away. */
+class BoundSocket implements BindingSocket {
+  readonly #socket: BunSocket;
+  /** Whether the last frame was not written at once: only then is there a buffer to ask for. */
+  #isBuffering = false;
+
+  constructor(socket: BunSocket) {
+    this.#socket = socket;
+  }
+
+  get bufferedAmount(): number {
+    return this.#isBuffering ? this.#socket.getBufferedAmount() : 0;
+  }
+
+  get reportsDrain(): boolean {
+    return true;
+  }
+
+  /** Dropped (0) is what has to be sent again; buffered (-1) was taken. */
+  send(text: string): boolean {
+    const sent = this.#socket.sendText(text);
+    this.#isBuffering = sent <= 0;
+    return sent !== 0;
+  }
+
+  ping(): void {
+    this.#socket.ping();
+  }
+
+  close(code?: number, reason?: string): void {
+    this.#socket.close(...closeFrame(code, reason));
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
 }

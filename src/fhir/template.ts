@@ -16,10 +16,14 @@ export interface Words extends Stamp {
 /** Text and the names of words, in turn. */
 export type Template = readonly (string | keyof Words)[];
 
-/** Leaves the words out of a notification; `content` is made with what stands for the number. */
+/**
+ * Leaves the words out of a notification; `content` is made with what stands for the number. A timestamp that is known
+ * is none of them.
+ */
 export function makeTemplate(
   look: Look,
   content: (number: string) => StatusContent,
+  timestamp?: string,
 ): Template {
   // Drawn after everything that it must not occur in.
   const mark = crypto.randomUUID();
@@ -27,7 +31,7 @@ export function makeTemplate(
     ...look,
     id: `${mark}id`,
     facts: { ...look.facts, ...(look.facts.topic !== undefined && { topic: `${mark}topic` }) },
-    timestamp: `${mark}timestamp`,
+    timestamp: timestamp ?? `${mark}timestamp`,
     statusId: `${mark}statusId`,
   };
   return JSON.stringify(buildNotification(notified, content(`${mark}number`))).split(new RegExp(`${mark}(\\w+)`));
@@ -35,7 +39,9 @@ export function makeTemplate(
 
 /** Joined, not added up: an engine would have to copy a text of parts once more before it is sent. */
 export function fill(template: Template, words: Words): string {
-  return template.map((part, n) => n % 2 === 0 ? part : words[part as keyof Words]).join(""); // as it was made
+  const parts = template.slice();
+  for (let n = 1; n < parts.length; n += 2) parts[n] = words[parts[n] as keyof Words]; // as it was made
+  return parts.join("");
 }
 
 /** As it stands between the quotes of a JSON string. */

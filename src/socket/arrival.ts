@@ -5,7 +5,7 @@ import type { BusMessage } from "../types.ts";
 import { isFresh } from "./access.ts";
 import { type Binding, breakDown } from "./binding.ts";
 import { mayDeliver, renewReads, send, wake } from "./delivery.ts";
-import { type Arrival, renderArrival, type SocketDialect } from "./rendering.ts";
+import { type Arrival, arrivalOf, renderArrival, type SocketDialect } from "./rendering.ts";
 import type { Access, BinderState } from "./state.ts";
 
 /** What is to be sent of an event in hand. */
@@ -26,9 +26,9 @@ export function deliverAll(
   state: BinderState,
   { keys, numbers, event }: BusMessage & { readonly type: "event" },
 ): void {
-  const arrival = event && { event, templates: [], at: clock(state.settings) };
+  const arrival = event && arrivalOf(event, clock(state.settings));
   const frames: Frame[] = [];
-  for (const [n, key] of keys.entries()) deliver(state, key, numbers[n] ?? 0, arrival, frames);
+  keys.forEach((key, n) => deliver(state, key, numbers[n] ?? 0, arrival, frames));
   sendAll(state, frames);
 }
 

@@ -22,12 +22,19 @@ export type Templates = {
   readonly template: Template;
 }[];
 
-/** An event in hand, which may be one of many Subscriptions. */
-export interface Arrival {
-  readonly event: NotificationEvent;
+/** Notifications that differ in words only. */
+interface Alike {
   readonly templates: Templates;
-  /** When it came; milliseconds. */
-  readonly at: number;
+  readonly content: (number: string) => StatusContent;
+  /** When all of them are made, if that is known; milliseconds. */
+  readonly at?: number;
+}
+
+/** An event in hand, which may be one of many Subscriptions, and when it came. */
+export type Arrival = Required<Alike>;
+
+export function arrivalOf(event: NotificationEvent, at: number): Arrival {
+  return { templates: [], content: (number) => ({ type: "event-notification", events: [{ ...event, number }] }), at };
 }
 
 /** The frame of an event, for the Subscription where it has this number. */
@@ -35,12 +42,10 @@ export function renderArrival(
   state: BinderState,
   access: Access,
   dialect: SocketDialect,
-  { event, templates, at }: Arrival,
+  arrival: Arrival,
   number: number,
 ): string {
-  if (dialect === "legacy") return legacyPing(access);
-  const content = (number: string) => ({ type: "event-notification" as const, events: [{ ...event, number }] });
-  return renderLike(state, access, dialect, templates, number, content, at);
+  return dialect === "legacy" ? legacyPing(access) : renderLike(state, access, dialect, arrival, number);
 }
 
 /** The frame of some events, at least one. */
@@ -80,12 +85,14 @@ function legacyPing({ watched }: Access): string {
 /** The frame that answers a bind. */
 export function renderHandshake(state: BinderState, access: Access, dialect: SocketDialect, head: number): string {
   if (dialect === "legacy") return `bound ${access.watched.id}`;
-  return renderLike(state, access, dialect, state.templates.handshake, head, (head) => ({ type: "handshake", head }));
+  const { handshake: templates } = state.templates;
+  return renderLike(state, access, dialect, { templates, content: (head) => ({ type: "handshake", head }) }, head);
 }
 
 /** The frame that says that the server is still there. */
 export function renderHeartbeat(state: BinderState, access: Access, dialect: Dialect, head: number): string {
-  return renderLike(state, access, dialect, state.templates.heartbeat, head, (head) => ({ type: "heartbeat", head }));
+  const { heartbeat: templates } = state.templates;
+  return renderLike(state, access, dialect, { templates, content: (head) => ({ type: "heartbeat", head }) }, head);
 }
 
 /** From a template, which is made where there is none. */
@@ -93,14 +100,12 @@ function renderLike(
   state: BinderState,
   access: Access,
   dialect: Dialect,
-  templates: Templates,
+  alike: Alike,
   number: number,
-  content: (number: string) => StatusContent,
-  now = clock(state.settings),
 ): string {
   const { watched, facts } = access;
-  const { timestamp, statusId } = stamp(now);
-  return fill(templateFor(state, access, dialect, templates, content), {
+  const { timestamp, statusId } = stamp(alike.at ?? clock(state.settings));
+  return fill(templateFor(state, access, dialect, alike), {
     id: inQuotes(watched.id),
     topic: inQuotes(facts.topic ?? ""),
     number: String(number),
@@ -113,8 +118,7 @@ function templateFor(
   state: BinderState,
   access: Access,
   dialect: Dialect,
-  templates: Templates,
-  content: (number: string) => StatusContent,
+  { templates, content, at }: Alike,
 ): Template {
   const { status, content: level, topic } = access.facts;
   const hasTopic = topic !== undefined;
@@ -123,7 +127,8 @@ function templateFor(
       return one.template;
     }
   }
-  const template = makeTemplate(lookOf(state, access, dialect), content);
+  const timestamp = at === undefined ? undefined : stamp(at).timestamp;
+  const template = makeTemplate(lookOf(state, access, dialect), content, timestamp);
   templates.push({ dialect, status, level, hasTopic, template });
   return template;
 }
