@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Forbidden } from "./forbidden.ts";
 
 /** What went wrong. */
 export type BindingErrorCode =
@@ -138,6 +139,11 @@ export class BindingError extends Error {
     this.code = code;
     this.issues = options.issues?.length ? options.issues : [{ code, text: this.message }];
     this.retryAfter = options.retryAfter;
+  }
+
+  /** True also of what stores throw, who know this class by its shape alone. */
+  static override [Symbol.hasInstance](value: unknown): value is BindingError {
+    return super[Symbol.hasInstance](value) || (this === BindingError && value instanceof Forbidden);
   }
 }
 

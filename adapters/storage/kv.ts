@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { BindingError } from "../../src/errors.ts";
+import { Forbidden } from "../../src/forbidden.ts";
 import type { BindingGrant, Caller, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
 import {
   decode,
@@ -114,7 +114,7 @@ export function createKvSubscriptionStore(
       const key = keyFor("subscription", owner, id);
       await untilCommitted(async () => {
         const { versionstamp, found } = await find(id, owner);
-        if (found && found.owner !== owner.id) throw new BindingError("forbidden");
+        if (found && found.owner !== owner.id) throw new Forbidden();
         const atomic = kv.atomic().check({ key, versionstamp });
         const place = found?.place ?? await takePlace(atomic, id, owner);
         atomic.set(key, encodeSmall("Subscription", { owner: owner.id, place, subscription } satisfies Owned));

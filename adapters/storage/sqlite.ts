@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { BindingError } from "../../src/errors.ts";
+import { Forbidden } from "../../src/forbidden.ts";
 import type { BindingGrant, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
 import { numberOf, openSqlite, prepareAll, type SqliteDatabase, type SqliteOptions, textOf } from "./sqlite_schema.ts";
 
@@ -100,7 +100,7 @@ export function createSqliteSubscriptionStore(
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
       const resource = JSON.stringify(subscription);
       const rows = statements.put.all(base, tenantText(owner.tenant), id, owner.id, resource);
-      if (rows.length === 0) throw new BindingError("forbidden");
+      if (rows.length === 0) throw new Forbidden();
     },
     delete(id, owner) {
       return statements.delete.all(base, tenantText(owner.tenant), id, owner.id).length > 0;
