@@ -16,7 +16,7 @@ export class Forbidden extends Error {
   /** What an OperationOutcome would list. */
   readonly issues = [{ code: this.code, text: this.message }];
   /** It does not help to come back. */
-  readonly retryAfter = undefined;
+  declare readonly retryAfter: undefined;
 
   /** Has the code's fixed text. */
   constructor() {

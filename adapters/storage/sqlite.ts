@@ -12,8 +12,15 @@
  * @module
  */
 import { Forbidden } from "../../src/forbidden.ts";
-import type { BindingGrant, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
-import { numberOf, openSqlite, prepareAll, type SqliteDatabase, type SqliteOptions, textOf } from "./sqlite_schema.ts";
+import type { BindingGrant, Caller, SubscriptionStore, TokenStore } from "../../src/types.ts";
+import {
+  jsonOf,
+  numberOf,
+  numberReader,
+  openSqlite,
+  type SqliteDatabase,
+  type SqliteOptions,
+} from "./sqlite_schema.ts";
 
 export { createSqliteEventLog, type SqliteEventLogOptions } from "./sqlite_log.ts";
 export type { SqliteDatabase, SqliteOptions, SqliteStatement } from "./sqlite_schema.ts";
@@ -26,38 +33,8 @@ export interface SqliteSubscriptionStoreOptions extends SqliteOptions {
 
 /** Seconds for which grants and redemptions outlive their expiry, so that a late client hears "expired". */
 const GRACE = 600;
-/** Writes between two sweeps, and rows that a sweep removes at most. */
+/** Writes between two sweeps. */
 const SWEEP_AFTER = 32;
-const SWEEP_ROWS = 128;
-
-const SUBSCRIPTION_SQL = {
-  read: "SELECT resource FROM fhir_ws_subscription WHERE base = ? AND tenant = ? AND id = ? AND owner = ?",
-  list: `SELECT resource FROM fhir_ws_subscription WHERE base = ? AND tenant = ? AND owner = ?
-    ORDER BY place LIMIT ?`,
-  activate: `UPDATE fhir_ws_subscription SET resource = json_set(resource, '$.status', 'active')
-    WHERE base = ? AND tenant = ? AND id = ? AND owner = ? AND json_extract(resource, '$.status') = 'requested'`,
-  put: `INSERT INTO fhir_ws_subscription (base, tenant, id, owner, resource) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (base, tenant, id) DO UPDATE SET resource = excluded.resource WHERE owner = excluded.owner
-    RETURNING place`,
-  delete: `DELETE FROM fhir_ws_subscription WHERE base = ? AND tenant = ? AND id = ? AND owner = ? RETURNING place`,
-};
-
-const TOKEN_SQL = {
-  put: `INSERT INTO fhir_ws_grant (digest, content, expires_at) VALUES (?, ?, ?)
-    ON CONFLICT (digest) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at`,
-  get: "SELECT content FROM fhir_ws_grant WHERE digest = ?",
-  // The update changes nothing; it makes the row of the first attempt the one that is returned.
-  redeem: `INSERT INTO fhir_ws_redemption (token, attempt, expires_at) VALUES (?, ?, ?)
-    ON CONFLICT (token) DO UPDATE SET attempt = attempt RETURNING attempt = ? AS mine`,
-  revoke: `INSERT INTO fhir_ws_generation (subject, generation) VALUES (?, 1)
-    ON CONFLICT (subject) DO UPDATE SET generation = generation + 1`,
-  generations: `SELECT coalesce(known.generation, 0) AS generation FROM json_each(?) AS given
-    LEFT JOIN fhir_ws_generation AS known ON known.subject = given.value ORDER BY given.key`,
-  sweepGrants: `DELETE FROM fhir_ws_grant WHERE digest IN
-    (SELECT digest FROM fhir_ws_grant WHERE expires_at < ? ORDER BY expires_at LIMIT ${SWEEP_ROWS})`,
-  sweepRedemptions: `DELETE FROM fhir_ws_redemption WHERE token IN
-    (SELECT token FROM fhir_ws_redemption WHERE expires_at < ? ORDER BY expires_at LIMIT ${SWEEP_ROWS})`,
-};
 
 /**
  * Subscriptions of one base, each visible to its owner only: the caller, by tenant and id, who put it there first.
@@ -79,31 +56,42 @@ export function createSqliteSubscriptionStore(
   db: SqliteDatabase,
   options: SqliteSubscriptionStoreOptions,
 ): Required<SubscriptionStore> {
-  const { base } = options;
   openSqlite(db, options);
-  const statements = prepareAll(db, SUBSCRIPTION_SQL);
+  const mine = "WHERE base = ? AND tenant = ? AND owner = ?";
+  const read = db.prepare(`SELECT resource FROM fhir_ws_subscription ${mine} AND id = ?`);
+  const list = db.prepare(`SELECT resource FROM fhir_ws_subscription ${mine} ORDER BY place LIMIT ?`);
+  const activate = db.prepare(
+    `UPDATE fhir_ws_subscription SET resource = json_set(resource, '$.status', 'active') ${mine} AND id = ? ` +
+      "AND resource ->> 'status' = 'requested'",
+  );
+  const put = db.prepare(
+    "INSERT INTO fhir_ws_subscription (base, tenant, owner, id, resource) VALUES (?, ?, ?, ?, ?) " +
+      "ON CONFLICT DO UPDATE SET resource = excluded.resource WHERE owner = excluded.owner RETURNING id",
+  );
+  const remove = db.prepare(`DELETE FROM fhir_ws_subscription ${mine} AND id = ? RETURNING id`);
+
+  /** What stands for `mine`. The tenant is JSON, so that no tenant is not the tenant "". */
+  function scope({ tenant, id }: Caller): [base: string, tenant: string, owner: string] {
+    return [options.base, JSON.stringify(tenant ?? null), id];
+  }
 
   return {
     read(id, caller) {
-      const row = statements.read.get(base, tenantText(caller.tenant), id, caller.id);
-      return row ? JSON.parse(textOf(row, "resource")) : undefined;
+      return jsonOf(read.get(...scope(caller), id), "resource");
     },
     list(caller, limit) {
-      return statements.list.all(base, tenantText(caller.tenant), caller.id, Math.max(0, limit))
-        .map((row): FhirSubscription => JSON.parse(textOf(row, "resource")));
+      return list.all(...scope(caller), Math.max(0, limit)).map((row) => jsonOf(row, "resource")!); // there is a row
     },
     activate(id, caller) {
-      statements.activate.run(base, tenantText(caller.tenant), id, caller.id);
+      activate.run(...scope(caller), id);
     },
     put(subscription, owner) {
       const { id } = subscription;
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
-      const resource = JSON.stringify(subscription);
-      const rows = statements.put.all(base, tenantText(owner.tenant), id, owner.id, resource);
-      if (rows.length === 0) throw new Forbidden();
+      if (put.all(...scope(owner), id, JSON.stringify(subscription)).length === 0) throw new Forbidden();
     },
     delete(id, owner) {
-      return statements.delete.all(base, tenantText(owner.tenant), id, owner.id).length > 0;
+      return remove.all(...scope(owner), id).length > 0;
     },
   };
 }
@@ -128,42 +116,47 @@ export function createSqliteSubscriptionStore(
 export function createSqliteTokenStore(db: SqliteDatabase, options: SqliteOptions = {}): TokenStore {
   const { now = Date.now } = options;
   openSqlite(db, options);
-  const statements = prepareAll(db, TOKEN_SQL);
+  const put = db.prepare("INSERT OR REPLACE INTO fhir_ws_grant VALUES (?, ?, ?)");
+  const get = db.prepare("SELECT content FROM fhir_ws_grant WHERE digest = ?");
+  // The update changes nothing; it makes the row of the first attempt the one that is returned.
+  const redeem = db.prepare(
+    "INSERT INTO fhir_ws_redemption VALUES (?, ?, ?) " +
+      "ON CONFLICT DO UPDATE SET attempt = attempt RETURNING attempt = ? AS mine",
+  );
+  const revoke = db.prepare(
+    "INSERT INTO fhir_ws_generation VALUES (?, 1) ON CONFLICT DO UPDATE SET generation = generation + 1",
+  );
+  const sweeps = [["grant", "digest"], ["redemption", "token"]].map(([table, key]) =>
+    db.prepare(
+      `DELETE FROM fhir_ws_${table} WHERE ${key} IN ` +
+        `(SELECT ${key} FROM fhir_ws_${table} WHERE expires_at < ? LIMIT 128)`,
+    )
+  );
   let unswept = SWEEP_AFTER;
 
   function sweep(): void {
     if (++unswept < SWEEP_AFTER) return;
-    const before = now() / 1000 - GRACE;
-    statements.sweepGrants.run(before);
-    statements.sweepRedemptions.run(before);
+    for (const statement of sweeps) statement.run(now() / 1000 - GRACE);
     unswept = 0;
   }
 
   return {
     put(digest, grant) {
       sweep();
-      statements.put.run(digest, JSON.stringify(grant), Math.ceil(grant.expiresAt));
+      put.run(digest, JSON.stringify(grant), Math.ceil(grant.expiresAt));
     },
     get(digest): BindingGrant | undefined {
-      const row = statements.get.get(digest);
-      return row ? JSON.parse(textOf(row, "content")) : undefined;
+      return jsonOf(get.get(digest), "content");
     },
     redeem(id, attempt, expiresAt) {
       sweep();
       // With `all`, and not `get`, the statement runs to its end, where SQLite commits: a failure there must be heard.
-      const [row] = statements.redeem.all(id, attempt, Math.ceil(expiresAt), attempt);
+      const [row] = redeem.all(id, attempt, Math.ceil(expiresAt), attempt);
       return numberOf(row, "mine") === 1;
     },
     revoke(subject) {
-      statements.revoke.run(subject);
+      revoke.run(subject);
     },
-    generations(subjects) {
-      return statements.generations.all(JSON.stringify(subjects)).map((row) => numberOf(row, "generation"));
-    },
+    generations: numberReader(db, "fhir_ws_generation", "subject", "generation"),
   };
-}
-
-/** As JSON, so that no tenant is not the tenant "". */
-function tenantText(tenant: string | undefined): string {
-  return JSON.stringify(tenant ?? null);
 }

@@ -30,8 +30,8 @@ const AIMS: readonly (readonly [name: RegExp, bytes: number])[] = [
 const CEILINGS: Readonly<Record<string, number>> = {
   ".": 26 * KIB,
   "./client": 6.5 * KIB,
-  "./storage/sqlite": 4.25 * KIB,
-  "./storage/kv": 4 * KIB,
+  "./storage/sqlite": 2.65 * KIB,
+  "./storage/kv": 2.9 * KIB,
   "./storage/postgres": 3.75 * KIB,
 };
 
@@ -78,7 +78,7 @@ const SHARED: readonly RegExp[] = [
   /^esm\/src\/forbidden\.js$/,
   /^esm\/adapters\/server\/(?:guard|fetch_listener|standard_socket)\.js$/,
   /^esm\/adapters\/bus\/(?:batches|listeners|message)\.js$/,
-  /^esm\/adapters\/storage\/event_page\.js$/,
+  /^esm\/adapters\/storage\/(?:event_page|limits)\.js$/,
 ];
 
 /** The client stands alone: browsers load it. */
