@@ -10,6 +10,8 @@
 import { Forbidden } from "../../src/forbidden.ts";
 import type { BindingGrant, Caller, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
 import {
+  change,
+  type Decision,
   decode,
   encodeSmall,
   getAll,
@@ -18,8 +20,7 @@ import {
   type KvDatabase,
   type KvKey,
   type KvOptions,
-  untilCommitted,
-  write,
+  writeEach,
 } from "./kv_database.ts";
 
 export { createKvEventLog, type KvEventLogOptions } from "./kv_log.ts";
@@ -70,12 +71,6 @@ export function createKvSubscriptionStore(
     return keyOf(...prefix, kind, base, JSON.stringify(tenant ?? null), ...rest);
   }
 
-  async function find(id: string, caller: Caller): Promise<{ versionstamp: string | null; found: Owned | undefined }> {
-    const { value, versionstamp } = await kv.get(keyFor("subscription", caller, id));
-    // `put` writes bytes.
-    return { versionstamp, found: value === null ? undefined : decode<Owned>(value as Uint8Array) };
-  }
-
   /** Adds to a write what gives a new Subscription the owner's next place. */
   async function takePlace(atomic: KvAtomic, id: string, owner: Caller): Promise<number> {
     const key = keyFor("places", owner, owner.id);
@@ -85,50 +80,53 @@ export function createKvSubscriptionStore(
     return place;
   }
 
+  /** What `put` wrote, when it is this caller's. */
+  function mine(value: unknown, caller: Caller): Owned | undefined {
+    const found = value ? decode<Owned>(value) : undefined;
+    return found?.owner === caller.id ? found : undefined;
+  }
+
+  /** Decides what becomes of a caller's Subscription, of which it is told the key and what is there. */
+  function update(
+    id: string,
+    caller: Caller,
+    decide: (atomic: KvAtomic, key: KvKey, found: Owned | undefined, value: unknown) => Decision | Promise<Decision>,
+  ): Promise<boolean> {
+    const key = keyFor("subscription", caller, id);
+    return change(kv, key, (value, atomic) => decide(atomic, key, mine(value, caller), value));
+  }
+
   return {
     async read(id, caller) {
-      const { found } = await find(id, caller);
-      return found?.owner === caller.id ? found.subscription : undefined;
+      const { value } = await kv.get(keyFor("subscription", caller, id));
+      return mine(value, caller)?.subscription;
     },
     async list(caller, limit) {
       if (limit <= 0) return [];
       const places = await Array.fromAsync(kv.list({ prefix: keyFor("owned", caller, caller.id) }, { limit }));
       const found = await getAll(kv, places.map(({ value }) => keyFor("subscription", caller, String(value))));
-      return found.flatMap(({ value }) => value === null ? [] : decode<Owned>(value as Uint8Array)) // see find
-        .filter(({ owner }) => owner === caller.id)
-        .map(({ subscription }) => subscription);
+      return found.flatMap(({ value }) => mine(value, caller)?.subscription ?? []);
     },
     async activate(id, caller) {
-      await untilCommitted(async () => {
-        const { versionstamp, found } = await find(id, caller);
-        if (found?.owner !== caller.id || found.subscription.status !== "requested") return true;
+      await update(id, caller, (atomic, key, found) => {
+        if (found?.subscription.status !== "requested") return false;
         const active: Owned = { ...found, subscription: { ...found.subscription, status: "active" } };
-        const key = keyFor("subscription", caller, id);
-        const value = encodeSmall("Subscription", active);
-        return (await kv.atomic().check({ key, versionstamp }).set(key, value).commit()).ok || undefined;
+        return void atomic.set(key, encodeSmall(active));
       });
     },
     async put(subscription, owner) {
       const { id } = subscription;
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
-      const key = keyFor("subscription", owner, id);
-      await untilCommitted(async () => {
-        const { versionstamp, found } = await find(id, owner);
-        if (found && found.owner !== owner.id) throw new Forbidden();
-        const atomic = kv.atomic().check({ key, versionstamp });
+      await update(id, owner, async (atomic, key, found, value) => {
+        if (value !== null && !found) throw new Forbidden();
         const place = found?.place ?? await takePlace(atomic, id, owner);
-        atomic.set(key, encodeSmall("Subscription", { owner: owner.id, place, subscription } satisfies Owned));
-        return (await atomic.commit()).ok || undefined;
+        return void atomic.set(key, encodeSmall({ owner: owner.id, place, subscription } satisfies Owned));
       });
     },
-    async delete(id, owner) {
-      return await untilCommitted(async () => {
-        const { versionstamp, found } = await find(id, owner);
-        if (found?.owner !== owner.id) return false;
-        const key = keyFor("subscription", owner, id);
-        const atomic = kv.atomic().check({ key, versionstamp }).delete(key);
-        const { ok } = await atomic.delete(keyFor("owned", owner, owner.id, found.place)).commit();
-        return ok || undefined;
+    delete(id, owner) {
+      return update(id, owner, (atomic, key, found) => {
+        if (!found) return false;
+        return void atomic.delete(key).delete(keyFor("owned", owner, owner.id, found.place));
       });
     },
   };
@@ -155,42 +153,45 @@ export function createKvSubscriptionStore(
 export function createKvTokenStore(kv: KvDatabase, options: KvOptions = {}): TokenStore {
   const { prefix = ["fhir-ws"], now = Date.now } = options;
 
-  function isGone(expiresAt: number): boolean {
-    return expiresAt + GRACE < now() / 1000;
+  /** Milliseconds for which it is still kept. */
+  function timeLeft(expiresAt: number): number {
+    return (expiresAt + GRACE) * 1000 - now();
   }
   function expiry(expiresAt: number): { expireIn: number } {
-    // KV takes whole milliseconds, and no zero.
-    return { expireIn: Math.max(1, Math.ceil((expiresAt + GRACE) * 1000 - now())) };
+    return { expireIn: Math.max(1, Math.ceil(timeLeft(expiresAt))) }; // KV takes whole milliseconds, and no zero
+  }
+  function keyFor(kind: "grant" | "redemption" | "generation", name: string): KvKey {
+    return keyOf(...prefix, kind, name);
   }
 
   return {
     async put(digest, grant) {
-      const key = keyOf(...prefix, "grant", digest);
-      const value = encodeSmall("grant", grant);
-      await write(kv, (atomic) => atomic.set(key, value, expiry(grant.expiresAt)));
+      const value = encodeSmall(grant);
+      await writeEach(
+        kv,
+        [keyFor("grant", digest)],
+        1,
+        (atomic, key) => atomic.set(key, value, expiry(grant.expiresAt)),
+      );
     },
     async get(digest) {
-      const { value } = await kv.get(keyOf(...prefix, "grant", digest));
-      const grant = value === null ? undefined : decode<BindingGrant>(value as Uint8Array); // see put
-      return grant && !isGone(grant.expiresAt) ? grant : undefined;
+      const { value } = await kv.get(keyFor("grant", digest));
+      const grant = value ? decode<BindingGrant>(value) : undefined;
+      return grant && timeLeft(grant.expiresAt) >= 0 ? grant : undefined;
     },
     async redeem(id, attempt, expiresAt) {
-      const key = keyOf(...prefix, "redemption", id);
-      return await untilCommitted(async () => {
-        const { value, versionstamp } = await kv.get(key);
+      const key = keyFor("redemption", id);
+      return await change(kv, key, (value, atomic) => {
         const first = value as Redemption | null; // see below
-        if (first && !isGone(first.expiresAt)) return first.attempt === attempt;
-        const mine: Redemption = { attempt, expiresAt };
-        const { ok } = await kv.atomic().check({ key, versionstamp }).set(key, mine, expiry(expiresAt)).commit();
-        return ok || undefined;
+        if (first && timeLeft(first.expiresAt) >= 0) return first.attempt === attempt;
+        return void atomic.set(key, { attempt, expiresAt } satisfies Redemption, expiry(expiresAt));
       });
     },
     async revoke(subject) {
-      const key = keyOf(...prefix, "generation", subject);
-      await write(kv, (atomic) => atomic.sum(key, 1n));
+      await writeEach(kv, [keyFor("generation", subject)], 1, (atomic, key) => atomic.sum(key, 1n));
     },
     async generations(subjects) {
-      const found = await getAll(kv, subjects.map((subject) => keyOf(...prefix, "generation", subject)));
+      const found = await getAll(kv, subjects.map((subject) => keyFor("generation", subject)));
       return found.map(({ value }) => Number((value as { readonly value: bigint } | null)?.value ?? 0)); // KV's own sum
     },
   };

@@ -1,7 +1,7 @@
 // Where the KV adapter keeps what its event log's entries are about.
 
 import type { LoggedEvent, NotificationEvent } from "../../src/types.ts";
-import { decode, getAll, type KvDatabase, type KvEntry, type KvKey, MAX_VALUE, write } from "./kv_database.ts";
+import { decode, getAll, type KvDatabase, type KvEntry, type KvKey, MAX_VALUE, writeEach } from "./kv_database.ts";
 
 /** Bytes that the copies of an event may have together; a larger one is stored once, and entries refer to it. */
 const COPIES = 60_000;
@@ -21,33 +21,27 @@ export interface Contents {
 
 /** The events themselves: in their entries, or in parts beside them that expire by themselves. */
 export function createContents(kv: KvDatabase, prefix: readonly string[], expireIn: number): Contents {
-  function partKey(event: string, part: number): KvKey {
-    return [...prefix, "event", event, part];
+  function partKeys(event: string, parts: number): KvKey[] {
+    return Array.from({ length: parts }, (_, part) => [...prefix, "event", event, part]);
   }
   return {
     async put(bytes, copies) {
       if (bytes.length * copies <= COPIES) return { bytes };
       const event = crypto.randomUUID();
-      const parts = Math.ceil(bytes.length / MAX_VALUE);
-      for (let start = 0; start < parts; start += PARTS) {
-        await write(kv, (atomic) => {
-          for (let part = start; part < Math.min(start + PARTS, parts); part++) {
-            atomic.set(partKey(event, part), bytes.slice(part * MAX_VALUE, (part + 1) * MAX_VALUE), { expireIn });
-          }
-          return atomic;
-        });
-      }
-      return { event, parts };
+      const keys = partKeys(event, Math.ceil(bytes.length / MAX_VALUE));
+      await writeEach(kv, keys, PARTS, (atomic, key) => {
+        const start = Number(key.at(-1)) * MAX_VALUE;
+        return atomic.set(key, bytes.slice(start, start + MAX_VALUE), { expireIn });
+      });
+      return { event, parts: keys.length };
     },
     async read(rows) {
-      const entries = rows.map(({ key, value }) => ({ number: Number(key.at(-1)), entry: value as Content })); // see append
-      const keys = entries.flatMap(({ entry }) =>
-        "bytes" in entry ? [] : Array.from({ length: entry.parts }, (_, part) => partKey(entry.event, part))
-      );
-      const parts = (await getAll(kv, keys)).map(({ value }) => value as Uint8Array | null); // see put
-      return entries.map(({ number, entry }): LoggedEvent => {
+      const entries = rows.map(({ value }) => value as Content); // see append
+      const keys = entries.flatMap((entry) => "bytes" in entry ? [] : partKeys(entry.event, entry.parts));
+      const parts = (await getAll(kv, keys)).map(({ value }) => value);
+      return entries.map((entry, n): LoggedEvent => {
         const bytes = "bytes" in entry ? [entry.bytes] : parts.splice(0, entry.parts);
-        return { ...decode<NotificationEvent>(...bytes), number };
+        return { ...decode<NotificationEvent>(...bytes), number: Number(rows[n]?.key.at(-1)) };
       });
     },
   };

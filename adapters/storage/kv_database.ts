@@ -58,6 +58,8 @@ export interface KvOptions {
   readonly now?: () => number;
 }
 
+const utf8 = new TextEncoder();
+
 // Deno KV and @deno/kv have limits of their own; these are the lower ones.
 /** Checks in one atomic operation. */
 export const MAX_CHECKS = 10;
@@ -73,8 +75,12 @@ const ATTEMPTS = 100;
 
 /** Bytes of a key as KV writes it. */
 export function keySize(key: KvKey): number {
-  // A part has a mark at its start and, when it is a text, at its end; a number takes eight bytes.
-  return key.reduce<number>((sum, part) => sum + (typeof part === "string" ? textSize(part) + 2 : 9), 0);
+  // A part has a mark at its start and, when it is a text, at its end, and U+0000 is written as two bytes; a number
+  // takes eight.
+  return key.reduce<number>(
+    (sum, part) => sum + (typeof part === "string" ? utf8.encode(part.replaceAll("\0", "\0\0")).length + 2 : 9),
+    0,
+  );
 }
 
 /**
@@ -83,60 +89,49 @@ export function keySize(key: KvKey): number {
  * @throws {RangeError} when it is too long.
  */
 export function keyOf(...parts: KvKey): KvKey {
-  const size = keySize(parts);
-  if (size <= MAX_KEY) return parts;
-  throw new RangeError(`Cannot make a key: it has "${size}" bytes, and KV takes "${MAX_KEY}"`);
-}
-
-/** Bytes in UTF-8, where U+0000 is written as two. */
-function textSize(text: string): number {
-  let size = 0;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    // Each half of a surrogate pair makes two of its four bytes.
-    const isSurrogate = unit >= 0xd800 && unit < 0xe000;
-    size += unit === 0 ? 2 : unit < 0x80 ? 1 : unit < 0x800 || isSurrogate ? 2 : 3;
-  }
-  return size;
+  checkSize("key", keySize(parts), MAX_KEY);
+  return parts;
 }
 
 /** JSON as bytes: the one form of value whose size is known beforehand. */
 export function encode(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return utf8.encode(JSON.stringify(value));
 }
 
 /**
- * JSON as bytes that fit into one value.
+ * JSON as bytes that fit in one value.
  *
  * @throws {RangeError} when they do not.
  */
-export function encodeSmall(what: string, value: unknown): Uint8Array {
+export function encodeSmall(value: unknown): Uint8Array {
   const bytes = encode(value);
-  if (bytes.length <= MAX_VALUE) return bytes;
-  throw new RangeError(`Cannot store the ${what}: it has "${bytes.length}" bytes, and KV takes "${MAX_VALUE}"`);
+  checkSize("value", bytes.length, MAX_VALUE);
+  return bytes;
+}
+
+function checkSize(what: string, size: number, limit: number): void {
+  if (size > limit) throw new RangeError(`Cannot store a ${what}: it has "${size}" bytes, and KV takes "${limit}"`);
 }
 
 /**
  * What `encode` was given, from its bytes, whole or in parts.
  *
- * @throws {Error} when a part is gone.
+ * @throws {TypeError} when a part is gone.
  */
-export function decode<T>(...parts: readonly (Uint8Array | null)[]): T {
+export function decode<T>(...parts: readonly unknown[]): T {
   const decoder = new TextDecoder();
-  const texts = parts.map((part) => {
-    if (part === null) throw new Error("Cannot read a value: a part of it is gone");
-    return decoder.decode(part, { stream: true });
-  });
-  return JSON.parse(texts.join(""));
+  // Only bytes are written where this reads.
+  return JSON.parse(parts.map((part) => decoder.decode(part as Uint8Array, { stream: true })).join(""));
+}
+
+/** Puts items together, as many at a time as fit. */
+export function groupsOf<T>(items: readonly T[], size: number): readonly T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
 }
 
 /** What is under any number of keys, in their order. */
 export async function getAll(kv: KvDatabase, keys: readonly KvKey[]): Promise<readonly (KvEntry & KvCheck)[]> {
-  const reads = [];
-  for (let start = 0; start < keys.length; start += MAX_READS) {
-    reads.push(kv.getMany(keys.slice(start, start + MAX_READS)));
-  }
-  const entries = (await Promise.all(reads)).flat();
+  const entries = (await Promise.all(groupsOf(keys, MAX_READS).map((some) => kv.getMany(some)))).flat();
   return keys.map((key, index) => {
     const { value = null, versionstamp = null } = entries[index] ?? {};
     return { key, value, versionstamp };
@@ -150,24 +145,47 @@ export async function getAll(kv: KvDatabase, keys: readonly KvKey[]): Promise<re
  * @throws {Error} when others get in between again and again.
  */
 export async function untilCommitted<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  let locked: unknown;
   for (let failed = 0; failed < ATTEMPTS; failed++) {
-    try {
-      const result = await attempt();
-      if (result !== undefined) return result;
-    } catch (error) {
+    const result = await attempt().catch((error) => {
       // A KV in a file throws when another process writes at the same moment, and has written nothing itself.
       if (!String(error).includes("database is locked")) throw error;
-      locked = error;
-    }
+    });
+    if (result !== undefined) return result;
     // By chance, so that those who met do not meet again.
     const pause = Math.random() * 2 ** Math.min(failed, 6);
-    await new Promise<void>((resolve) => setTimeout(resolve, pause));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
-  throw new Error(`Cannot write: others were faster "${ATTEMPTS}" times`, { cause: locked });
+  throw new Error(`Cannot write: others were faster "${ATTEMPTS}" times`);
 }
 
-/** Does what checks nothing. */
-export async function write(kv: KvDatabase, fill: (atomic: KvAtomic) => KvAtomic): Promise<void> {
-  await untilCommitted(async () => (await fill(kv.atomic()).commit()).ok || undefined);
+/** An answer; none when something is to be written, then the answer is true. */
+export type Decision = boolean | undefined;
+
+/**
+ * Decides what becomes of a key, anew whenever somebody else wrote it meanwhile.
+ *
+ * @param decide is told what is there, and adds what it writes to the operation that it is given.
+ */
+export function change(
+  kv: KvDatabase,
+  key: KvKey,
+  decide: (value: unknown, atomic: KvAtomic) => Decision | Promise<Decision>,
+): Promise<boolean> {
+  return untilCommitted(async () => {
+    const { value, versionstamp } = await kv.get(key);
+    const atomic = kv.atomic().check({ key, versionstamp });
+    return await decide(value, atomic) ?? ((await atomic.commit()).ok || undefined);
+  });
+}
+
+/** Writes to keys, as many at a time as fit, without a look at what is there. */
+export async function writeEach(
+  kv: KvDatabase,
+  keys: readonly KvKey[],
+  size: number,
+  add: (atomic: KvAtomic, key: KvKey) => KvAtomic,
+): Promise<void> {
+  for (const some of groupsOf(keys, size)) {
+    await untilCommitted(async () => (await some.reduce(add, kv.atomic()).commit()).ok || undefined);
+  }
 }

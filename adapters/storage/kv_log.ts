@@ -2,10 +2,13 @@
 
 import type { EventLog } from "../../src/types.ts";
 import { withoutGap } from "./event_page.ts";
+import { check, checkLimits } from "./limits.ts";
 import { type Content, createContents } from "./kv_contents.ts";
 import {
+  change,
   encode,
   getAll,
+  groupsOf,
   keyOf,
   keySize,
   type KvDatabase,
@@ -13,7 +16,7 @@ import {
   type KvOptions,
   MAX_CHECKS,
   untilCommitted,
-  write,
+  writeEach,
 } from "./kv_database.ts";
 
 /** Options of `createKvEventLog`. */
@@ -26,8 +29,6 @@ export interface KvEventLogOptions extends KvOptions {
 
 /** Milliseconds for which KV keeps what is not read any more. */
 const GRACE = 600_000;
-/** Heads lie in shards, and whoever writes a head writes its shard: one check of a shard guards all of its heads. */
-const SHARDS = 8;
 /** Keys that one atomic operation appends to, with three mutations each (KV takes 1000). */
 const GROUP_KEYS = 300;
 /** Bytes of all the keys that it writes (KV takes 81920). */
@@ -74,14 +75,13 @@ type Entry = Content & { readonly at: number };
  */
 export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}): EventLog {
   const { prefix = ["fhir-ws"], maxEvents = 1000, maxAge = 86_400, now = Date.now } = options;
-  if (!Number.isInteger(maxEvents) || maxEvents < 1) {
-    throw new RangeError(`Cannot keep events: maxEvents is "${maxEvents}", not a positive integer`);
-  }
-  if (!(maxAge > 0 && maxAge < Infinity)) {
-    throw new RangeError(`Cannot keep events: maxAge is "${maxAge}", not a positive number of seconds`);
-  }
+  checkLimits(maxEvents, maxAge);
+  check("maxAge", maxAge, maxAge < Infinity);
   const lifetime = Math.ceil(maxAge * 1000) + GRACE;
   const contents = createContents(kv, prefix, lifetime + GRACE);
+
+  /** Whoever writes a head writes this: one check of it guards all heads. */
+  const shard = [...prefix, "shard", 0];
 
   function headKey(key: string): KvKey {
     return keyOf(...prefix, "head", key);
@@ -89,38 +89,29 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
   function entriesKey(life: string): KvKey {
     return [...prefix, "entry", life];
   }
-  function shardKeys(keys: readonly string[]): KvKey[] {
-    return [...new Set(keys.map(shardOf))].map((shard) => [...prefix, "shard", shard]);
-  }
 
-  /** Deletes the entries of a place, or those with a lower number than `end`. */
-  async function deleteEntries(life: string, end?: number): Promise<void> {
+  /** Deletes the entries of a place that have a lower number than `end`. */
+  async function deleteEntries(life: string, end = Number.MAX_SAFE_INTEGER): Promise<void> {
     const prefix = entriesKey(life);
-    const selector = end === undefined ? { prefix } : { prefix, end: [...prefix, end] };
-    const found = await Array.fromAsync(kv.list(selector, { batchSize: DELETES }));
+    const found = await Array.fromAsync(kv.list({ prefix, end: [...prefix, end] }, { batchSize: DELETES }));
     const keys = found.map(({ key }) => key as KvKey); // `appendTo` wrote them
-    for (let start = 0; start < keys.length; start += DELETES) {
-      const some = keys.slice(start, start + DELETES);
-      await write(kv, (atomic) => some.reduce((all, key) => all.delete(key), atomic));
-    }
+    await writeEach(kv, keys, DELETES, (atomic, key) => atomic.delete(key));
   }
 
   /** Gives the number under each key, or `undefined` when somebody else wrote in between. */
   async function appendTo(keys: readonly string[], entry: Entry): Promise<number[] | undefined> {
-    const shards = shardKeys(keys);
-    // A few heads guard themselves. Many are guarded by their shards, which have to be read before them.
-    const guards = keys.length > MAX_CHECKS ? await getAll(kv, shards) : undefined;
+    // A few heads guard themselves. Many are guarded by the shard, which has to be read before them.
+    const guards = keys.length > MAX_CHECKS ? await getAll(kv, [shard]) : undefined;
     const heads = await getAll(kv, keys.map(headKey));
-    const atomic = kv.atomic().check(...guards ?? heads);
-    for (const shard of shards) atomic.set(shard, true);
+    const atomic = kv.atomic().check(...guards ?? heads).set(shard, true);
     const numbers = [];
     for (const { key, value } of heads) {
-      const { head, life, oldest } = value as Head | null ?? newHead(); // as the next lines write it
+      const found = value as Head | null; // as the next lines write it
+      const { head, life, oldest } = found ?? { head: 0, oldest: 1, life: crypto.randomUUID() };
       // The rest of what is too much, where somebody kept more. It goes beforehand: readers see a gap, and no repeat.
       if (head - maxEvents >= oldest) await deleteEntries(life, head - maxEvents + 1);
       const next: Head = { head: head + 1, life, oldest: Math.max(oldest, head + 2 - maxEvents) };
-      atomic.set(key, next);
-      atomic.set([...entriesKey(life), next.head], entry, { expireIn: lifetime });
+      atomic.set(key, next).set([...entriesKey(life), next.head], entry, { expireIn: lifetime });
       if (next.oldest > oldest) atomic.delete([...entriesKey(life), next.oldest - 1]);
       numbers.push(next.head);
     }
@@ -141,13 +132,13 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
     async append(keys, event) {
       if (keys.length === 0) return [];
       const distinct = [...new Set(keys)];
-      const groups = groupsOf(distinct, (key) => keySize(headKey(key)) + 2 * keySize([...entriesKey(NO_LIFE), 1]));
+      const longest = distinct.reduce((size, key) => Math.max(size, keySize(headKey(key))), 0);
+      const bytes = longest + 2 * keySize([...entriesKey(crypto.randomUUID()), 1]);
+      const groups = groupsOf(distinct, Math.min(GROUP_KEYS, Math.floor(GROUP_BYTES / bytes)));
       const entry: Entry = { at: now(), ...await contents.put(encode(event), distinct.length) };
-      const numbers = new Map<string, number>();
-      for (const group of groups) {
-        const given = await untilCommitted(() => appendTo(group, entry));
-        for (const [index, key] of group.entries()) numbers.set(key, given[index] ?? 0);
-      }
+      const given: number[] = [];
+      for (const group of groups) given.push(...await untilCommitted(() => appendTo(group, entry)));
+      const numbers = new Map(distinct.map((key, n) => [key, given[n] ?? 0]));
       return keys.map((key) => numbers.get(key) ?? 0);
     },
     async read(key, after, limit) {
@@ -167,45 +158,13 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
       return heads.map(({ value }) => (value as Head | null)?.head ?? 0); // as `appendTo` writes it
     },
     async drop(key) {
-      const dropped = await untilCommitted(async () => {
-        const { value, versionstamp } = await kv.get(headKey(key));
-        const atomic = kv.atomic().check({ key: headKey(key), versionstamp }).delete(headKey(key));
-        for (const shard of shardKeys([key])) atomic.set(shard, true);
-        return (await atomic.commit()).ok ? value as Head | null : undefined;
+      let head = null as Head | null; // what the callback finds
+      await change(kv, headKey(key), (value, atomic) => {
+        head = value as Head | null;
+        atomic.delete(headKey(key)).set(shard, true);
+        return undefined;
       });
-      if (dropped) await deleteEntries(dropped.life);
+      if (head) await deleteEntries(head.life);
     },
   };
-}
-
-function newHead(): Head {
-  return { head: 0, oldest: 1, life: crypto.randomUUID() };
-}
-
-/** Stands for the place of some entries, to measure their keys. */
-const NO_LIFE = "00000000-0000-0000-0000-000000000000";
-
-/** Puts together as many keys as one atomic operation takes. */
-function groupsOf(keys: readonly string[], sizeOf: (key: string) => number): readonly (readonly string[])[] {
-  const groups: string[][] = [];
-  let room = 0;
-  for (const key of keys) {
-    const size = sizeOf(key);
-    const last = groups.at(-1);
-    if (last && size <= room && last.length < GROUP_KEYS) {
-      last.push(key);
-      room -= size;
-    } else {
-      groups.push([key]);
-      room = GROUP_BYTES - size;
-    }
-  }
-  return groups;
-}
-
-/** FNV-1a, for an even spread. */
-function shardOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < key.length; index++) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
-  return (hash >>> 0) % SHARDS;
 }
