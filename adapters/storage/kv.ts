@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Forbidden } from "../../src/forbidden.ts";
+import { BindingError } from "../../src/errors.ts";
 import type { BindingGrant, Caller, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
 import {
   change,
@@ -118,7 +118,7 @@ export function createKvSubscriptionStore(
       const { id } = subscription;
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
       await update(id, owner, async (atomic, key, found, value) => {
-        if (value !== null && !found) throw new Forbidden();
+        if (value !== null && !found) throw new BindingError("forbidden");
         const place = found?.place ?? await takePlace(atomic, id, owner);
         return void atomic.set(key, encodeSmall({ owner: owner.id, place, subscription } satisfies Owned));
       });

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { Forbidden } from "../../src/forbidden.ts";
+import { BindingError } from "../../src/errors.ts";
 import type { BindingGrant, Caller, FhirSubscription, SubscriptionStore, TokenStore } from "../../src/types.ts";
 
 export { createMemoryBus } from "./memory_bus.ts";
@@ -60,7 +60,7 @@ export function createMemorySubscriptionStore(): Required<SubscriptionStore> {
       const { id } = subscription;
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
       const ownerKey = scoped(owner, owner.id);
-      if ((owners.get(scoped(owner, id)) ?? ownerKey) !== ownerKey) throw new Forbidden();
+      if ((owners.get(scoped(owner, id)) ?? ownerKey) !== ownerKey) throw new BindingError("forbidden");
       const text = JSON.stringify(subscription);
       const own = texts.get(ownerKey) ?? new Map<string, string>();
       own.set(id, text);

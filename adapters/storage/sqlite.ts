@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { Forbidden } from "../../src/forbidden.ts";
+import { BindingError } from "../../src/errors.ts";
 import type { BindingGrant, Caller, SubscriptionStore, TokenStore } from "../../src/types.ts";
 import {
   jsonOf,
@@ -88,7 +88,7 @@ export function createSqliteSubscriptionStore(
     put(subscription, owner) {
       const { id } = subscription;
       if (!id) throw new TypeError("Cannot store the Subscription: it has no id");
-      if (put.all(...scope(owner), id, JSON.stringify(subscription)).length === 0) throw new Forbidden();
+      if (put.all(...scope(owner), id, JSON.stringify(subscription)).length === 0) throw new BindingError("forbidden");
     },
     delete(id, owner) {
       return remove.all(...scope(owner), id).length > 0;

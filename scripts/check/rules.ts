@@ -24,8 +24,8 @@ interface Rule {
 const RULES: readonly Rule[] = [
   { from: /^src\//, never: /^(?!src\/)/, why: "src stands on Web APIs and itself alone" },
   {
-    from: /^src\/(?:types|errors|forbidden)\.ts$/,
-    never: /^(?!src\/(?:types|errors|forbidden)\.ts$)/,
+    from: /^src\/(?:types|errors|error_table)\.ts$/,
+    never: /^(?!src\/(?:types|errors|error_table)\.ts$)/,
     why: "types and errors are the ground",
   },
   {
@@ -37,7 +37,7 @@ const RULES: readonly Rule[] = [
   { from: /^src\/socket\//, never: /^src\/(?:operation|client)\//, why: "sockets know nothing of the operation" },
   {
     from: /^adapters\//,
-    never: /^(?!adapters\/|src\/types\.ts$|src\/forbidden\.ts$)/,
+    never: /^(?!adapters\/|src\/types\.ts$|src\/errors\.ts$)/,
     why: "adapters see the interfaces, and describe the rest themselves",
   },
 ];

@@ -75,7 +75,7 @@ function limitOf(name: string): number {
 
 /** What several adapters stand on. */
 const SHARED: readonly RegExp[] = [
-  /^esm\/src\/forbidden\.js$/,
+  /^esm\/src\/errors\.js$/,
   /^esm\/adapters\/server\/(?:guard|fetch_listener|standard_socket)\.js$/,
   /^esm\/adapters\/bus\/(?:batches|listeners|message)\.js$/,
   /^esm\/adapters\/storage\/(?:event_page|limits)\.js$/,

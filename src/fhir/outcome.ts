@@ -1,6 +1,7 @@
 // OperationOutcome: https://hl7.org/fhir/operationoutcome.html
 
-import { type BindingErrorCode, type BindingIssue, errorRow, type IssueType } from "../errors.ts";
+import { errorRow, type IssueType } from "../error_table.ts";
+import type { BindingErrorCode, BindingIssue } from "../errors.ts";
 import type { FhirResource } from "../types.ts";
 
 /** An OperationOutcome as the library writes it; it fits that of `@types/fhir`. */

@@ -1,6 +1,7 @@
 // What a call is answered with.
 
-import { BindingError, errorRow } from "../errors.ts";
+import { errorRow } from "../error_table.ts";
+import { BindingError } from "../errors.ts";
 import { FHIR_JSON } from "../fhir/media_type.ts";
 import { operationOutcome } from "../fhir/outcome.ts";
 import { type Host, report, who } from "../host.ts";

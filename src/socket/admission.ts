@@ -1,6 +1,7 @@
 // What is decided before an upgrade.
 
-import { BindingError, type BindingErrorCode, errorRow } from "../errors.ts";
+import { errorRow } from "../error_table.ts";
+import { BindingError, type BindingErrorCode } from "../errors.ts";
 import { operationOutcome } from "../fhir/outcome.ts";
 import { askHost, report } from "../host.ts";
 import type { BindingSocket, Caller, SocketAdmission } from "../types.ts";

@@ -1,4 +1,4 @@
-import { BindingError, type BindingErrorCode, type BindingGrant, type TokenSigner } from "@fhir-ws/binding";
+import { BindingError, type BindingGrant, type TokenSigner } from "@fhir-ws/binding";
 import { assertEquals, assertRejects } from "@std/assert";
 
 export const BASE = "https://example.org/fhir/R5";
@@ -52,13 +52,7 @@ export async function signHmac(input: string, secret: Uint8Array<ArrayBuffer>): 
   return `${input}.${base64url(new Uint8Array(signature))}`;
 }
 
-/** The only two texts with which a token is refused. */
-const TEXTS: Readonly<Partial<Record<BindingErrorCode, string>>> = {
-  "token-unknown": "Cannot bind: the token is not known here",
-  "token-expired": "Cannot bind: the token has expired",
-};
-
-/** Sees that something is refused, in exactly the fixed words. */
+/** Sees that something is refused, and that nothing is said but the code. */
 export async function assertRefused(
   run: () => unknown,
   code: "token-unknown" | "token-expired" = "token-unknown",
@@ -67,7 +61,7 @@ export async function assertRefused(
   const error = await assertRejects(async () => await run(), BindingError, undefined, message);
   assertEquals(
     [error.code, error.message, error.issues, error.cause],
-    [code, TEXTS[code], [{ code, text: TEXTS[code] ?? "" }], undefined],
+    [code, code, [{ code }], undefined],
     message,
   );
 }
