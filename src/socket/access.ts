@@ -103,7 +103,7 @@ export function failed(state: BinderState, access: Access, failure: Failure): vo
   // A clock that was set back must not make it wait longer.
   const since = goesOn ? Math.min(now, before.since) : now;
   failing.set(failure, { since, last: now });
-  access.watched.settledAt = undefined;
+  state.watched.settle(access.watched, undefined);
   if (now - since >= PATIENCE) endAll(state, access, "store");
 }
 

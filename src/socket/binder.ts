@@ -15,6 +15,7 @@ import { readSettings, type Settings } from "./settings.ts";
 import { change } from "./start.ts";
 import type { BinderState } from "./state.ts";
 import { createSurvivors } from "./survivors.ts";
+import { createWatchlist } from "./watchlist.ts";
 
 /** Milliseconds that sockets have to answer a close before they are cut off. */
 const CLOSING_HANDSHAKE = 1000;
@@ -78,12 +79,12 @@ function createState(settings: Settings): BinderState {
     sessions: new Set(),
     unbound: new Set(),
     callers: new Map(),
-    watched: new Map(),
+    watched: createWatchlist(),
     attempts: new Set(),
     checks: new Map(),
     survivors: createSurvivors(settings),
     waiting: new Set(),
-    heartbeats: new Set(),
+    heartbeats: [],
     templates: { handshake: [], heartbeat: [] },
     remembered: new Map(),
     revocations: undefined,

@@ -30,7 +30,7 @@ export class Binding implements Due {
   starting = false;
   ended = false;
   pumping = false;
-  /** A heartbeat for it is on its way. */
+  /** Its heartbeat is due, and waits for the log's head. */
   beating = false;
   /** An event came while the pump could not look. */
   again = false;
@@ -52,7 +52,10 @@ export class Binding implements Due {
   due(now: number): void {
     const { state } = this.session;
     if (now >= this.expiresAt) return endBinding(state, this, "expired");
-    if (now >= heartbeatAt(this)) state.heartbeats.add(this);
+    if (!this.beating && now >= heartbeatAt(this)) {
+      this.beating = true;
+      state.heartbeats.push(this);
+    }
     schedule(state, this);
   }
 }
@@ -74,7 +77,7 @@ export function heartbeatAt({ live, dialect, access, sentAt }: Binding): number 
 /** Sets the binding's one deadline, no earlier than `earliest`. */
 export function schedule(state: BinderState, binding: Binding, earliest = 0): void {
   if (binding.ended) return;
-  const heartbeat = state.heartbeats.has(binding) ? Infinity : Math.max(earliest, heartbeatAt(binding));
+  const heartbeat = binding.beating ? Infinity : Math.max(earliest, heartbeatAt(binding));
   state.deadlines.set(binding, Math.min(binding.expiresAt, heartbeat));
 }
 
@@ -107,7 +110,6 @@ export function endBinding(state: BinderState, binding: Binding, reason: EndReas
   const notice = NOTICES[reason];
   binding.ended = true;
   state.deadlines.clear(binding);
-  state.heartbeats.delete(binding);
   state.waiting.delete(binding);
   if (reason === "access-lost") forget(state, binding);
   else remember(state, binding);

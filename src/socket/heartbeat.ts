@@ -12,25 +12,23 @@ const RETRY = 1000;
 
 /** Sends what has come due in one tick, with one look at the log for all of it. Never rejects. */
 export async function sendHeartbeats(state: BinderState): Promise<void> {
-  const due = [...state.heartbeats].filter((binding) => !binding.beating);
-  if (due.length === 0) return;
-  for (const binding of due) binding.beating = true;
+  if (state.heartbeats.length === 0) return;
+  const due = state.heartbeats.splice(0);
   const heads = await headsOf(state, due);
   for (const binding of due) {
     const { access } = binding;
     const head = heads.get(access.watched.key);
+    const now = clock(state.settings);
     // Access is read again before a heartbeat as before an event; who waits for that keeps nobody else waiting.
-    if (isFresh(state, access, clock(state.settings))) sendHeartbeat(state, binding, head);
-    else void refresh(state, access).then(() => sendHeartbeat(state, binding, head)); // it never rejects
+    if (isFresh(state, access, now)) sendHeartbeat(state, binding, head, now);
+    else void refresh(state, access).then(() => sendHeartbeat(state, binding, head, clock(state.settings))); // it never rejects
   }
 }
 
-function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined): void {
+function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined, now: number): void {
   binding.beating = false;
-  state.heartbeats.delete(binding);
   if (binding.ended) return;
   try {
-    const now = clock(state.settings);
     const sent = head !== undefined && beat(state, binding, head, now);
     schedule(state, binding, sent ? 0 : now + RETRY);
   } catch (cause) {
@@ -44,7 +42,7 @@ function beat(state: BinderState, binding: Binding, head: number, now: number): 
   if (now < heartbeatAt(binding) || dialect === "legacy") return true;
   if (access.failing?.has("access") || isOutdated(access) || session.suspect) return false;
   if (now >= binding.expiresAt || !session.hasRoom()) return false;
-  if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor)))) return false;
+  if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor), now))) return false;
   binding.sentAt = now;
   return true;
 }

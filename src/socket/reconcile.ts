@@ -4,11 +4,12 @@ import { ANY_REVOCATION } from "../event/key.ts";
 import { askHost } from "../host.ts";
 import { noteForAttempts } from "./attempt.ts";
 import { renewReads, wake } from "./delivery.ts";
-import { inBatches, readBatch } from "./heads.ts";
+import { BATCH, readBatch } from "./heads.ts";
 import { recheckTokens } from "./revocation.ts";
 import { startBindings } from "./start.ts";
 import type { Session } from "./session.ts";
 import type { BinderState, Watched } from "./state.ts";
+import type { Row } from "./watchlist.ts";
 
 /** Batches that the log is asked for at a time: many would be a burden to it, and to the memory here. */
 const LANES = 4;
@@ -38,25 +39,29 @@ async function reconcileRevocations(state: BinderState): Promise<void> {
 }
 
 async function reconcileEvents(state: BinderState): Promise<void> {
-  const batches = inBatches(state.watched.values());
+  const rows = state.watched.rows(BATCH);
   const lane = async () => {
-    for (const batch of batches) await reconcileBatch(state, batch);
+    for (const row of rows) await reconcileRow(state, row);
   };
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-async function reconcileBatch(state: BinderState, batch: readonly Watched[]): Promise<void> {
-  const heads = await readBatch(state, batch.map(({ key }) => key));
-  batch.forEach((watched, n) => compare(state, watched, heads && (heads[n] ?? 0)));
+/** Where all stood at this head already, and cursors never go back, there is nobody to look at. */
+async function reconcileRow(state: BinderState, { from, keys }: Row): Promise<void> {
+  const heads = await readBatch(state, keys);
+  keys.forEach((key, n) => {
+    const head = heads && (heads[n] ?? 0);
+    if (head !== undefined && state.watched.isSettled(from + n, key, head)) return;
+    const watched = state.watched.get(key);
+    if (watched !== undefined) compare(state, watched, head);
+  });
 }
 
 /**
  * Lets those look into the log that are not where it is, or had trouble. One that is beyond the head is either just
- * ahead of this news, or the id was made anew: the log tells. Where all stood at this head already, and cursors never go
- * back, there is nobody to look at.
+ * ahead of this news, or the id was made anew: the log tells.
  */
 function compare(state: BinderState, watched: Watched, head: number | undefined): void {
-  if (head !== undefined && head === watched.settledAt) return;
   let settled = head !== undefined;
   let renewed = false;
   for (const access of watched.accesses.values()) {
@@ -70,5 +75,5 @@ function compare(state: BinderState, watched: Watched, head: number | undefined)
       wake(state, binding);
     }
   }
-  watched.settledAt = settled ? head : undefined;
+  state.watched.settle(watched, settled ? head : undefined);
 }

@@ -56,7 +56,7 @@ function handshake(state: BinderState, binding: Binding, head: number): void {
   binding.sentAt = now;
   if (!binding.live) {
     binding.live = true;
-    access.watched.settledAt = undefined;
+    state.watched.settle(access.watched, undefined);
     ({ cursor: binding.cursor, floor: binding.floor } = replayStart(state, binding, head));
   }
   schedule(state, binding);

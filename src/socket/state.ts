@@ -11,6 +11,7 @@ import type { Rounds } from "./rounds.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import type { Survivors } from "./survivors.ts";
+import type { Watchlist } from "./watchlist.ts";
 
 /** The whole state of one binder. */
 export interface BinderState {
@@ -23,8 +24,8 @@ export interface BinderState {
   readonly unbound: Set<Session>;
   /** Those that have bound, or are about to, by the caller's revocation subject. */
   readonly callers: Map<string, Set<Session>>;
-  /** The Subscriptions that have a binding, by key. */
-  readonly watched: Map<string, Watched>;
+  /** The Subscriptions that have a binding. */
+  readonly watched: Watchlist;
   /** Binds that are under way. */
   readonly attempts: Set<BindAttempt>;
   /** Sockets whose tokens are being checked for revocation. */
@@ -32,8 +33,8 @@ export interface BinderState {
   readonly survivors: Survivors;
   /** Bindings to which the handshake of their last bind is still to be sent. */
   readonly waiting: Set<Binding>;
-  /** Bindings whose heartbeat waits for the log's head. */
-  readonly heartbeats: Set<Binding>;
+  /** Bindings whose heartbeat has come due in this tick. */
+  readonly heartbeats: Binding[];
   /** Of the notifications that tell nothing but a number. */
   readonly templates: { readonly handshake: Templates; readonly heartbeat: Templates };
   /** What was last sent to callers that have left, by caller and key, oldest first. */
@@ -58,8 +59,8 @@ export interface Watched {
   readonly accesses: Map<string, Access>;
   /** Reads of the log under way, by the number they begin after: none from before the last news of that log. */
   reads: Map<number, Promise<EventPage>> | undefined;
-  /** The head at which all of its bindings stood when they were last compared with it, unless something happened. */
-  settledAt: number | undefined;
+  /** Its place in the watchlist's row. */
+  place: number;
 }
 
 /** What one caller may see of a Subscription, shared by all of its sockets. */
@@ -124,8 +125,8 @@ export function moment(state: BinderState): Moment {
 export function enter(state: BinderState, key: string, id: string, caller: Caller, read: FreshRead): Access {
   let watched = state.watched.get(key);
   if (watched === undefined) {
-    watched = { key, id, accesses: new Map(), reads: undefined, settledAt: undefined };
-    state.watched.set(key, watched);
+    watched = { key, id, accesses: new Map(), reads: undefined, place: -1 };
+    state.watched.add(watched);
   }
   const name = JSON.stringify([caller.tenant ?? null, caller.id, caller.claims ?? null]);
   const known = watched.accesses.get(name);
@@ -153,7 +154,7 @@ export function leave(state: BinderState, access: Access): boolean {
   const { watched } = access;
   if (access.bindings.size === 0) watched.accesses.delete(access.name);
   if (watched.accesses.size > 0) return false;
-  state.watched.delete(watched.key);
+  state.watched.delete(watched);
   return true;
 }
 
