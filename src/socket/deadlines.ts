@@ -55,7 +55,7 @@ export function createDeadlines(now: () => number, afterTick: () => void): Deadl
     ticking = true;
     const current = now();
     for (let at = times.first(); at !== undefined && at <= current; at = times.first()) {
-      const [due] = lists.get(at) ?? [];
+      const due = lists.get(at)?.[0];
       if (due === undefined) break; // there is no list without somebody in it
       take(due);
       due.due(current);

@@ -42,7 +42,7 @@ function beat(state: BinderState, binding: Binding, head: number, now: number): 
   if (now < heartbeatAt(binding) || dialect === "legacy") return true;
   if (access.failing?.has("access") || isOutdated(access) || session.suspect) return false;
   if (now >= binding.expiresAt || !session.hasRoom()) return false;
-  if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor), now))) return false;
+  if (!session.send(renderHeartbeat(state, access, dialect, Math.max(head, binding.cursor)))) return false;
   binding.sentAt = now;
   return true;
 }

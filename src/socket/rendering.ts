@@ -90,15 +90,9 @@ export function renderHandshake(state: BinderState, access: Access, dialect: Soc
 }
 
 /** The frame that says that the server is still there. */
-export function renderHeartbeat(
-  state: BinderState,
-  access: Access,
-  dialect: Dialect,
-  head: number,
-  now: number,
-): string {
+export function renderHeartbeat(state: BinderState, access: Access, dialect: Dialect, head: number): string {
   const { heartbeat: templates } = state.templates;
-  return renderLike(state, access, dialect, { templates, content: (head) => ({ type: "heartbeat", head }) }, head, now);
+  return renderLike(state, access, dialect, { templates, content: (head) => ({ type: "heartbeat", head }) }, head);
 }
 
 /** From a template, which is made where there is none. */
@@ -108,10 +102,9 @@ function renderLike(
   dialect: Dialect,
   alike: Alike,
   number: number,
-  now = alike.at ?? clock(state.settings),
 ): string {
   const { watched, facts } = access;
-  const { timestamp, statusId } = stamp(now);
+  const { timestamp, statusId } = stamp(alike.at ?? clock(state.settings));
   return fill(templateFor(state, access, dialect, alike), {
     id: inQuotes(watched.id),
     topic: inQuotes(facts.topic ?? ""),

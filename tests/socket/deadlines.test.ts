@@ -23,7 +23,7 @@ const steps = fc.array(
     fc.record({ type: fc.constant("clear" as const), who }),
     fc.record({ type: fc.constant("wait" as const), milliseconds: fc.nat(500) }),
   ),
-  { maxLength: 80 },
+  { maxLength: 80, size: "max" },
 );
 
 test("createDeadlines calls each one once, at its time, and not after it was moved or cleared", async () => {
