@@ -19,6 +19,8 @@ export const BASE = "https://example.org/fhir/R5";
 
 /** A socket that keeps nothing but a place in the sequence, so that there can be millions of frames. */
 export interface Counter {
+  /** Takes what is sent into its buffer, and nothing out of there. */
+  stalled: boolean;
   bufferedAmount: number;
   readonly session: SocketSession;
   /** Handshakes so far. */
@@ -93,7 +95,8 @@ export function createCrowd(
 }
 
 function count(open: (socket: BindingSocket) => SocketSession): Counter {
-  const counter = { bufferedAmount: 0, handshakes: 0, last: 0, events: 0, wrong: undefined as string | undefined };
+  const wrong = undefined as string | undefined;
+  const counter = { stalled: false, bufferedAmount: 0, handshakes: 0, last: 0, events: 0, wrong };
   const session = open({
     reportsDrain: true,
     get bufferedAmount() {
@@ -101,6 +104,7 @@ function count(open: (socket: BindingSocket) => SocketSession): Counter {
     },
     send(text) {
       produced(text);
+      if (counter.stalled) counter.bufferedAmount += text.length;
       const handshake = /"type":"handshake","eventsSinceSubscriptionStart":"(\d+)"/.exec(text);
       if (handshake !== null) {
         counter.handshakes += 1;

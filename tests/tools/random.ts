@@ -12,33 +12,31 @@ export function createRandom(seed: number): () => number {
 /** How often something goes wrong in each of some ways: shares of one. */
 export type Shares<Fault extends string> = { readonly [fault in Fault]?: number };
 
-/** Draws what goes wrong, if anything does, and counts it. */
+/** Draws what goes wrong, if anything does, and counts both. */
 export interface Draws<Fault extends string> {
   draw(shares: Shares<Fault> | undefined): Fault | undefined;
   /** A number of milliseconds above 0, at most `longest`. */
   delay(longest: number): number;
   /** From here on nothing goes wrong. */
   heal(): void;
-  readonly counts: ReadonlyMap<Fault, number>;
+  /** Of all that might have gone wrong. */
+  readonly counts: ReadonlyMap<Fault | "none", number>;
 }
 
 export function createDraws<Fault extends string>(seed: number): Draws<Fault> {
   const random = createRandom(seed);
-  const counts = new Map<Fault, number>();
+  const counts = new Map<Fault | "none", number>();
   let healed = false;
   return {
     counts,
-    draw(shares = {}) {
+    draw(shares) {
       let left = random();
-      if (healed) return undefined;
+      if (healed || shares === undefined) return undefined;
       // The type of an object's keys is lost in Object.entries, not the keys.
-      for (const [fault, share] of Object.entries(shares) as [Fault, number][]) {
-        left -= share;
-        if (left >= 0) continue;
-        counts.set(fault, (counts.get(fault) ?? 0) + 1);
-        return fault;
-      }
-      return undefined;
+      const entries = Object.entries(shares) as [Fault, number][];
+      const [fault] = entries.find(([_, share]) => (left -= share) < 0) ?? [];
+      counts.set(fault ?? "none", (counts.get(fault ?? "none") ?? 0) + 1);
+      return fault;
     },
     delay: (longest) => Math.ceil(random() * longest) || 1,
     heal() {
