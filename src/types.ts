@@ -175,7 +175,56 @@ export interface SigningKey {
   /** Names the key in the header of each token (RFC 7515 §4.1.4). */
   readonly kid: string;
   /** What signs or verifies. */
-  readonly key: CryptoKey | CryptoKeyPair | JsonWebKey | Uint8Array;
+  readonly key: WebCryptoKey | WebCryptoKeyPair | JsonWebKeyLike | Uint8Array;
+}
+
+/** A `CryptoKey`, from whichever types the host has it: those of the DOM, of Node, Bun, Deno or Workers. */
+export type WebCryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+/** Its halves: what `crypto.subtle.generateKey` makes of an asymmetric algorithm. */
+export interface WebCryptoKeyPair {
+  /** What verifies. */
+  publicKey: WebCryptoKey;
+  /** What signs. */
+  privateKey: WebCryptoKey;
+}
+
+/** A JWK (RFC 7517) of any kind, as WebCrypto knows it; the types of Node have no name for it everywhere. */
+export interface JsonWebKeyLike {
+  /** The kind of key: `oct`, `RSA`, `EC` or `OKP`. */
+  kty?: string;
+  /** What it is for: `sig`. */
+  use?: string;
+  /** What it may do: `sign`, `verify`. */
+  key_ops?: string[];
+  /** The algorithm that it was made for. */
+  alg?: string;
+  /** Whether it may be exported. */
+  ext?: boolean;
+  /** A secret. */
+  k?: string;
+  /** The curve. */
+  crv?: string;
+  /** A point of the curve. */
+  x?: string;
+  /** A point of the curve. */
+  y?: string;
+  /** The modulus of RSA. */
+  n?: string;
+  /** The public exponent of RSA. */
+  e?: string;
+  /** What is private of `EC`, `OKP` and `RSA`. */
+  d?: string;
+  /** A prime of RSA. */
+  p?: string;
+  /** A prime of RSA. */
+  q?: string;
+  /** An exponent of RSA. */
+  dp?: string;
+  /** An exponent of RSA. */
+  dq?: string;
+  /** The coefficient of RSA. */
+  qi?: string;
 }
 
 /** Options of `createJwtSigner`. */

@@ -25,12 +25,16 @@ export async function makeConsumer(tarball: string): Promise<Consumer> {
   return { root, remove: () => rm(root, { recursive: true, force: true }) };
 }
 
-const RESOLUTIONS = [
-  { module: "nodenext", moduleResolution: "nodenext" },
-  { module: "esnext", moduleResolution: "bundler" },
-] as const;
+const DOM = { lib: ["es2022", "dom", "dom.iterable"], types: [] };
 
-/** Compiles a module that imports every entry, with every compiler, and without the types of any runtime. */
+/** Without the types of any runtime, and with those of Node but not of the DOM: as a server is compiled. */
+const SETTINGS = {
+  nodenext: { ...DOM, module: "nodenext", moduleResolution: "nodenext" },
+  bundler: { ...DOM, module: "esnext", moduleResolution: "bundler" },
+  "types of node": { lib: ["es2022"], types: ["node"], module: "nodenext", moduleResolution: "nodenext" },
+} as const;
+
+/** Compiles a module that imports every entry, with every compiler. `tools` is where all of them are installed. */
 export async function compileProblems(consumer: Consumer, plan: PackagePlan, tools: string): Promise<string[]> {
   const names = plan.entries.map(({ name }) => plan.name + name.slice(1));
   const imports = names.map((name, n) => `import * as entry${n} from "${name}";`);
@@ -40,9 +44,9 @@ export async function compileProblems(consumer: Consumer, plan: PackagePlan, too
   );
   const problems: string[] = [];
   for (const compiler of Object.keys(COMPILERS)) {
-    for (const resolution of RESOLUTIONS) {
-      const failure = await compile(consumer, join(tools, compiler, "bin", "tsc"), resolution);
-      const shown = `${compiler}, ${resolution.moduleResolution}`;
+    for (const [name, settings] of Object.entries(SETTINGS)) {
+      const failure = await compile(consumer, tools, compiler, settings);
+      const shown = `${compiler}, ${name}`;
       console.log(`${shown}: ${failure === undefined ? "compiles" : "FAILS"}`);
       if (failure !== undefined) problems.push(`${shown}: ${failure}`);
     }
@@ -52,21 +56,21 @@ export async function compileProblems(consumer: Consumer, plan: PackagePlan, too
 
 async function compile(
   { root }: Consumer,
+  tools: string,
   compiler: string,
-  resolution: (typeof RESOLUTIONS)[number],
+  settings: (typeof SETTINGS)[keyof typeof SETTINGS],
 ): Promise<string | undefined> {
   const compilerOptions = {
-    ...resolution,
+    ...settings,
+    typeRoots: [join(tools, "@types")],
     target: "es2022",
-    lib: ["es2022", "dom", "dom.iterable"],
-    types: [],
     strict: true,
     exactOptionalPropertyTypes: true,
     noEmit: true,
     skipLibCheck: false,
   };
   await writeFile(join(root, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["entries.ts"] }));
-  const { success, text } = await run("node", [compiler, "-p", "."], { cwd: root });
+  const { success, text } = await run("node", [join(tools, compiler, "bin", "tsc"), "-p", "."], { cwd: root });
   return success ? undefined : text;
 }
 

@@ -10,6 +10,8 @@ export const BUILD_TOOLS = { typescript: COMPILERS["typescript-6"] } as const;
 /** For `npm install`: all that looks at the result. */
 export const CHECK_TOOLS: Readonly<Record<string, string>> = {
   "@arethetypeswrong/cli": "0.18.5",
+  // The oldest that is supported: it has the fewest names.
+  "@types/node": "20.19.43",
   esbuild: "0.25.5",
   publint: "0.3.25",
   ...Object.fromEntries(Object.entries(COMPILERS).map(([name, version]) => [name, `npm:typescript@${version}`])),

@@ -2,7 +2,7 @@
 
 import { BindingError } from "../errors.ts";
 import { checkCount } from "../setup.ts";
-import type { BindingGrant, JwtSignerOptions, SigningKey, TokenSigner, TokenStore } from "../types.ts";
+import type { BindingGrant, JsonWebKeyLike, JwtSignerOptions, SigningKey, TokenSigner, TokenStore } from "../types.ts";
 import { decodeBase64url, encodeBase64url } from "./base64url.ts";
 import { type Claims, grantOfClaims, readClaims, writeClaims } from "./claims.ts";
 import { MAX_TOKEN_LENGTH } from "./grant.ts";
@@ -15,7 +15,7 @@ const TYPE = "fhir-ws-binding+jwt";
 /** The public keys of a signer, for another party that has to verify its tokens. RFC 7517 §5. */
 export interface JwtKeySet {
   /** Empty when all keys are secrets. Never publish it in the JWKS of an OAuth server. */
-  readonly jwks: { readonly keys: readonly JsonWebKey[] };
+  readonly jwks: { readonly keys: readonly JsonWebKeyLike[] };
 }
 
 /**
