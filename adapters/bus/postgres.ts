@@ -22,8 +22,9 @@ export interface PostgresBusOptions extends BusOptions {
   /** The channel: a lower-case name. Default `fhir_ws`. */
   readonly channel?: string;
   /**
-   * Small events travel with their numbers, which spares every process a read. PostgreSQL has no rights on channels:
-   * every role that may connect to the database can then read the events, and make some up. Default false.
+   * Small events travel with their numbers, which spares every process a read for each Subscription that is bound there:
+   * one event for thousands can keep a pool busy for seconds. PostgreSQL has no rights on channels: every role that may
+   * connect to the database can then read the events, and make some up. Default false.
    */
   readonly events?: boolean;
 }
