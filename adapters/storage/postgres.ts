@@ -17,9 +17,10 @@
 import type { BindingGrant, TokenStore } from "../../src/types.ts";
 import {
   checkName,
-  createOpener,
+  createAsk,
   listOf,
   numberOf,
+  numbersSql,
   type PostgresClient,
   type PostgresOptions,
   textOf,
@@ -30,35 +31,13 @@ export type { PostgresClient, PostgresOptions } from "./postgres_schema.ts";
 
 /** Seconds for which grants and redemptions outlive their expiry, so that a late client hears "expired". */
 const GRACE = 600;
-/** Writes between two sweeps, and rows that a sweep removes at most. */
+/** Writes between two sweeps. */
 const SWEEP_AFTER = 32;
-const SWEEP_ROWS = 128;
 
-function tokenSql(schema: string) {
-  return {
-    put: `INSERT INTO ${schema}.binding_grant (digest, content, expires_at) VALUES ($1, $2, $3)
-      ON CONFLICT (digest) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at`,
-    get: `SELECT content FROM ${schema}.binding_grant WHERE digest = $1 AND expires_at >= $2`,
-    // The update changes nothing; it makes the row of the first attempt the one that is returned.
-    redeem: `INSERT INTO ${schema}.redemption AS redemption (token, attempt, expires_at) VALUES ($1, $2, $3)
-      ON CONFLICT (token) DO UPDATE SET attempt = redemption.attempt RETURNING attempt`,
-    revoke: `INSERT INTO ${schema}.generation AS known (subject, generation) VALUES ($1, 1)
-      ON CONFLICT (subject) DO UPDATE SET generation = known.generation + 1`,
-    generations: `SELECT coalesce(known.generation, 0) AS generation
-      FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS given(subject, place)
-      LEFT JOIN ${schema}.generation AS known ON known.subject = given.subject ORDER BY given.place`,
-    // Rows that somebody else is sweeping are left to them: nobody waits for anybody.
-    sweep: `WITH old_grants AS (
-        SELECT digest FROM ${schema}.binding_grant WHERE expires_at < $1
-        ORDER BY expires_at LIMIT ${SWEEP_ROWS} FOR UPDATE SKIP LOCKED
-      ), old_redemptions AS (
-        SELECT token FROM ${schema}.redemption WHERE expires_at < $1
-        ORDER BY expires_at LIMIT ${SWEEP_ROWS} FOR UPDATE SKIP LOCKED
-      ), swept AS (
-        DELETE FROM ${schema}.binding_grant WHERE digest IN (SELECT digest FROM old_grants)
-      )
-      DELETE FROM ${schema}.redemption WHERE token IN (SELECT token FROM old_redemptions)`,
-  };
+/** Rows that somebody else is sweeping are left to them: nobody waits for anybody. */
+function sweepSql(table: string, key: string): string {
+  return `DELETE FROM ${table} WHERE ${key} IN (
+SELECT ${key} FROM ${table} WHERE expires_at < $1 ORDER BY expires_at LIMIT 128 FOR UPDATE SKIP LOCKED)`;
 }
 
 /**
@@ -84,14 +63,20 @@ function tokenSql(schema: string) {
  */
 export function createPostgresTokenStore(client: PostgresClient, options: PostgresOptions = {}): TokenStore {
   const { schema = "fhir_ws", now = Date.now } = options;
-  const sql = tokenSql(`"${checkName("schema", schema)}"`);
-  const open = createOpener(client, schema);
+  const own = `"${checkName("schema", schema)}"`;
+  const ask = createAsk(client, schema);
+  const put = `INSERT INTO ${own}.binding_grant VALUES ($1, $2, $3)
+ON CONFLICT (digest) DO UPDATE SET content = excluded.content, expires_at = excluded.expires_at`;
+  const get = `SELECT content FROM ${own}.binding_grant WHERE digest = $1 AND expires_at >= $2`;
+  // The update changes nothing; it makes the row of the first attempt the one that is returned.
+  const redeem = `INSERT INTO ${own}.redemption AS known VALUES ($1, $2, $3)
+ON CONFLICT (token) DO UPDATE SET attempt = known.attempt RETURNING attempt`;
+  const revoke = `INSERT INTO ${own}.generation AS known VALUES ($1, 1)
+ON CONFLICT (subject) DO UPDATE SET generation = known.generation + 1`;
+  const generations = numbersSql(`${own}.generation`, "subject", "generation");
+  const sweepBoth = `WITH swept AS (${sweepSql(`${own}.binding_grant`, "digest")})
+${sweepSql(`${own}.redemption`, "token")}`;
   let unswept = SWEEP_AFTER;
-
-  async function ask(text: string, values: readonly (string | number)[]): Promise<readonly unknown[]> {
-    await open(client);
-    return (await client.query(text, [...values])).rows;
-  }
 
   function oldest(): number {
     return Math.floor(now() / 1000 - GRACE);
@@ -101,29 +86,29 @@ export function createPostgresTokenStore(client: PostgresClient, options: Postgr
   function sweep(): void {
     if (++unswept < SWEEP_AFTER) return;
     unswept = 0;
-    ask(sql.sweep, [oldest()]).catch(() => {}); // only space is at stake, and the next sweep tries again
+    ask(client, sweepBoth, oldest()).catch(() => {}); // only space is at stake, and the next sweep tries again
   }
 
   return {
     async put(digest, grant) {
-      await ask(sql.put, [digest, JSON.stringify(grant), Math.ceil(grant.expiresAt)]);
+      await ask(client, put, digest, JSON.stringify(grant), Math.ceil(grant.expiresAt));
       sweep();
     },
     async get(digest): Promise<BindingGrant | undefined> {
-      const [row] = await ask(sql.get, [digest, oldest()]);
+      const [row] = await ask(client, get, digest, oldest());
       return row === undefined ? undefined : JSON.parse(textOf(row, "content"));
     },
     async redeem(id, attempt, expiresAt) {
-      const [row] = await ask(sql.redeem, [id, attempt, Math.ceil(expiresAt)]);
+      const [row] = await ask(client, redeem, id, attempt, Math.ceil(expiresAt));
       sweep();
       return textOf(row, "attempt") === attempt;
     },
     async revoke(subject) {
-      await ask(sql.revoke, [JSON.stringify(subject)]);
+      await ask(client, revoke, JSON.stringify(subject));
     },
     async generations(subjects) {
       if (subjects.length === 0) return [];
-      const rows = await ask(sql.generations, [listOf(subjects.map((subject) => JSON.stringify(subject)))]);
+      const rows = await ask(client, generations, listOf(subjects.map((subject) => JSON.stringify(subject))));
       return rows.map((row) => numberOf(row, "generation"));
     },
   };

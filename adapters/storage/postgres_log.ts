@@ -2,12 +2,13 @@
 
 import type { EventLog, EventPage, LoggedEvent, NotificationEvent } from "../../src/types.ts";
 import { withoutGap } from "./event_page.ts";
+import { checkLimits } from "./limits.ts";
 import {
   checkName,
-  createOpener,
-  has,
+  createAsk,
   listOf,
   numberOf,
+  numbersSql,
   type PostgresClient,
   type PostgresOptions,
   textOf,
@@ -30,19 +31,6 @@ export interface PostgresEventLog extends EventLog {
    * its last step: two appends could meet those of another transaction the other way round.
    */
   within(transaction: PostgresClient): EventLog;
-}
-
-// Every statement stands alone, so that the connections of a pool need not be held.
-function logSql(schema: string) {
-  return {
-    append: `SELECT key, head FROM ${schema}.append_event($1, $2, $3)`,
-    // $2: after, $3: limit, $4: maxEvents, $5: the time before which an event is too old
-    read: `SELECT head, oldest, number, content FROM ${schema}.read_events($1, $2, $3, $4, $5)`,
-    heads: `SELECT coalesce(log.head, 0) AS head
-      FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS given(key, place)
-      LEFT JOIN ${schema}.log AS log ON log.key = given.key ORDER BY given.place`,
-    drop: `DELETE FROM ${schema}.log WHERE key = $1 RETURNING id`,
-  };
 }
 
 /**
@@ -87,14 +75,14 @@ export function createPostgresEventLog(
   options: PostgresEventLogOptions = {},
 ): PostgresEventLog {
   const { maxEvents = 1000, maxAge = 86_400, now = Date.now, schema = "fhir_ws" } = options;
-  if (!Number.isInteger(maxEvents) || maxEvents < 1) {
-    throw new RangeError(`Cannot keep events: maxEvents is "${maxEvents}", not a positive integer`);
-  }
-  if (!(maxAge > 0)) {
-    throw new RangeError(`Cannot keep events: maxAge is "${maxAge}", not a positive number of seconds`);
-  }
-  const sql = logSql(`"${checkName("schema", schema)}"`);
-  const open = createOpener(client, schema);
+  checkLimits(maxEvents, maxAge);
+  const own = `"${checkName("schema", schema)}"`;
+  const ask = createAsk(client, schema);
+  // Every statement stands alone, so that the connections of a pool need not be held.
+  const append = `SELECT key, head FROM ${own}.append_event($1, $2, $3)`;
+  const read = `SELECT head, oldest, number, content FROM ${own}.read_events($1, $2, $3, $4, $5)`;
+  const heads = numbersSql(`${own}.log`, "key", "head");
+  const drop = `DELETE FROM ${own}.log WHERE key = $1 RETURNING id`;
   const upkeep = createUpkeep(client, schema, maxEvents, cutoff);
 
   /** The time, in milliseconds, before which an event is too old. */
@@ -103,31 +91,27 @@ export function createPostgresEventLog(
   }
 
   function over(connection: PostgresClient): EventLog {
-    async function ask(text: string, values: readonly (string | number)[]): Promise<readonly unknown[]> {
-      await open(connection);
-      return (await connection.query(text, [...values])).rows;
-    }
     return {
       async append(keys, event) {
         if (keys.length === 0) return [];
-        const content = JSON.stringify(event);
         const names = keys.map((key) => JSON.stringify(key));
-        const rows = await ask(sql.append, [listOf(new Set(names)), Math.floor(now()), content]);
+        const rows = await ask(connection, append, listOf(new Set(names)), Math.floor(now()), JSON.stringify(event));
         const numbers = new Map(rows.map((row) => [textOf(row, "key"), numberOf(row, "head")]));
         upkeep.appended(numbers.keys());
         return names.map((name) => numbers.get(name) ?? 0);
       },
       async read(key, after, limit) {
-        const values = [JSON.stringify(key), after, Math.max(0, limit), maxEvents, cutoff()];
-        return withoutGap(toPage(await ask(sql.read, values)), after, limit);
+        const count = Math.max(0, limit);
+        const rows = await ask(connection, read, JSON.stringify(key), after, count, maxEvents, cutoff());
+        return withoutGap(toPage(rows), after, limit);
       },
       async heads(keys) {
         if (keys.length === 0) return [];
-        const rows = await ask(sql.heads, [listOf(keys.map((key) => JSON.stringify(key)))]);
+        const rows = await ask(connection, heads, listOf(keys.map((key) => JSON.stringify(key))));
         return rows.map((row) => numberOf(row, "head"));
       },
       async drop(key) {
-        const rows = await ask(sql.drop, [JSON.stringify(key)]);
+        const rows = await ask(connection, drop, JSON.stringify(key));
         upkeep.dropped(rows.map((row) => textOf(row, "id")));
       },
     };
@@ -136,11 +120,10 @@ export function createPostgresEventLog(
 }
 
 function toPage(rows: readonly unknown[]): EventPage {
-  const [first] = rows;
-  if (first === undefined) return { events: [], oldest: 1, head: 0 };
-  const head = numberOf(first, "head");
-  const events = rows.filter((row) => has(row, "number")).map(toEvent);
-  return { events, oldest: has(first, "oldest") ? numberOf(first, "oldest") : head + 1, head };
+  // A log that is not there has no row, one without events to read a row without a number.
+  const head = numberOf(rows[0], "head");
+  const events = rows.filter((row) => numberOf(row, "number") > 0).map(toEvent);
+  return { events, oldest: numberOf(rows[0], "oldest") || head + 1, head };
 }
 
 function toEvent(row: unknown): LoggedEvent {

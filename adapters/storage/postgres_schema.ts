@@ -25,42 +25,17 @@ export interface PostgresOptions {
  */
 const MIGRATIONS: readonly ((schema: string) => string)[] = [
   (schema) => `
-  CREATE TABLE ${schema}.binding_grant (
-    digest text COLLATE "C" PRIMARY KEY,
-    content text NOT NULL,
-    expires_at bigint NOT NULL
-  );
-  CREATE INDEX binding_grant_expiry ON ${schema}.binding_grant (expires_at);
-  CREATE TABLE ${schema}.redemption (
-    token text COLLATE "C" PRIMARY KEY,
-    attempt text NOT NULL,
-    expires_at bigint NOT NULL
-  );
-  CREATE INDEX redemption_expiry ON ${schema}.redemption (expires_at);
-  CREATE TABLE ${schema}.generation (
-    subject text COLLATE "C" PRIMARY KEY,
-    generation bigint NOT NULL
-  );
-
-  CREATE TABLE ${schema}.log (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key text COLLATE "C" NOT NULL UNIQUE,
-    head bigint NOT NULL
-  );
-  CREATE TABLE ${schema}.event (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    at bigint NOT NULL,
-    content text NOT NULL
-  );
-  CREATE TABLE ${schema}.entry (
-    log bigint NOT NULL,
-    number bigint NOT NULL,
-    at bigint NOT NULL,
-    event bigint NOT NULL,
-    PRIMARY KEY (log, number)
-  );
-  CREATE INDEX entry_event ON ${schema}.entry (event);
-  `,
+CREATE TABLE ${schema}.binding_grant (digest text COLLATE "C" PRIMARY KEY, content text NOT NULL, expires_at bigint NOT NULL);
+CREATE INDEX binding_grant_expiry ON ${schema}.binding_grant (expires_at);
+CREATE TABLE ${schema}.redemption (token text COLLATE "C" PRIMARY KEY, attempt text NOT NULL, expires_at bigint NOT NULL);
+CREATE INDEX redemption_expiry ON ${schema}.redemption (expires_at);
+CREATE TABLE ${schema}.generation (subject text COLLATE "C" PRIMARY KEY, generation bigint NOT NULL);
+CREATE TABLE ${schema}.log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+key text COLLATE "C" NOT NULL UNIQUE, head bigint NOT NULL);
+CREATE TABLE ${schema}.event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at bigint NOT NULL, content text NOT NULL);
+CREATE TABLE ${schema}.entry (log bigint NOT NULL, number bigint NOT NULL, at bigint NOT NULL, event bigint NOT NULL,
+PRIMARY KEY (log, number));
+CREATE INDEX entry_event ON ${schema}.entry (event);`,
   logFunctions,
 ];
 
@@ -74,11 +49,15 @@ export function checkName(what: string, name: string): string {
   throw new TypeError(`Cannot use ${what} "${name}": it is not made of 1 to 63 of a-z, 0-9 and _`);
 }
 
-/** Makes the tables ready on a connection, whoever else is doing so at the same time. */
-export type Opener = (client: PostgresClient) => Promise<void>;
+/** Runs a statement over a connection on which the tables are ready, whoever else makes them at the same time. */
+export type Ask = (
+  client: PostgresClient,
+  text: string,
+  ...values: (string | number)[]
+) => Promise<readonly unknown[]>;
 
-/** Opens once; a failure is forgotten, so that the next call tries again. */
-export function createOpener(own: PostgresClient, schema: string): Opener {
+/** Opens before the first statement; a failure is forgotten, so that the next one tries again. */
+export function createAsk(own: PostgresClient, schema: string): Ask {
   let isOpen = false;
   let opening: Promise<void> | undefined;
 
@@ -91,13 +70,18 @@ export function createOpener(own: PostgresClient, schema: string): Opener {
     return opening;
   }
 
-  return async (client) => {
-    if (isOpen) return;
-    if (client === own) return await openOwn();
-    // In a transaction of the host nothing waits for another connection, which may be waiting for this one, and what is
-    // made may be rolled back again.
-    openOwn().catch(() => {}); // whoever needs it tries again, and is told then
-    await open(client, schema);
+  return async (client, text, ...values) => {
+    if (!isOpen) {
+      const opened = openOwn();
+      if (client === own) await opened;
+      else {
+        // In a transaction of the host nothing waits for another connection, which may be waiting for this one, and
+        // what is made may be rolled back again.
+        opened.catch(() => {}); // whoever needs it tries again, and is told then
+        await open(client, schema);
+      }
+    }
+    return (await client.query(text, values)).rows;
   };
 }
 
@@ -105,8 +89,8 @@ async function open(client: PostgresClient, schema: string): Promise<void> {
   try {
     await client.query(openingSql(schema));
   } catch (cause) {
-    const state = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot open the PostgreSQL storage: ${state}`, { cause });
+    // Drivers throw errors alone.
+    throw new Error(`Cannot open the PostgreSQL storage: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -121,22 +105,22 @@ function openingSql(name: string): string {
   const hasVersion = `EXISTS (SELECT FROM pg_tables WHERE schemaname = '${name}' AND tablename = 'version')`;
   return `DO $open$
 DECLARE
-  current integer;
+current integer;
 BEGIN
-  IF ${hasVersion} THEN
-    SELECT max(number) INTO current FROM ${schema}.version;
-    IF current = ${MIGRATIONS.length} THEN RETURN; END IF;
-  END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('fhir-ws schema ${name}', 0));
-  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '${name}') THEN CREATE SCHEMA ${schema}; END IF;
-  IF NOT ${hasVersion} THEN CREATE TABLE ${schema}.version (number integer NOT NULL); END IF;
-  SELECT coalesce(max(number), 0) INTO current FROM ${schema}.version;
-  IF current > ${MIGRATIONS.length} THEN
-    RAISE 'its schema has version "%", and this library knows "${MIGRATIONS.length}"', current;
-  END IF;
-  ${steps.join("\n")}
-  DELETE FROM ${schema}.version;
-  INSERT INTO ${schema}.version (number) VALUES (${MIGRATIONS.length});
+IF ${hasVersion} THEN
+SELECT max(number) INTO current FROM ${schema}.version;
+IF current = ${MIGRATIONS.length} THEN RETURN; END IF;
+END IF;
+PERFORM pg_advisory_xact_lock(hashtextextended('fhir-ws schema ${name}', 0));
+IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '${name}') THEN CREATE SCHEMA ${schema}; END IF;
+IF NOT ${hasVersion} THEN CREATE TABLE ${schema}.version (number integer NOT NULL); END IF;
+SELECT coalesce(max(number), 0) INTO current FROM ${schema}.version;
+IF current > ${MIGRATIONS.length} THEN
+RAISE 'its schema has version "%", and this library knows "${MIGRATIONS.length}"', current;
+END IF;
+${steps.join("\n")}
+DELETE FROM ${schema}.version;
+INSERT INTO ${schema}.version (number) VALUES (${MIGRATIONS.length});
 END
 $open$`;
 }
@@ -146,22 +130,21 @@ export function listOf(texts: Iterable<string>): string {
   return [...texts].join("\n");
 }
 
-/** A whole number of a row: drivers give a bigint column as a text, a number or a bigint. */
+/** Says how to read the numbers that a table has for a list of texts, in their order; null for one that it has not. */
+export function numbersSql(table: string, text: string, number: string): string {
+  return `SELECT ${number} FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS given(${text}, place)
+LEFT JOIN ${table} USING (${text}) ORDER BY place`;
+}
+
+/** Which columns a row has is written in the statement that it came from. */
+type Row = { readonly [column: string]: unknown };
+
+/** A whole number of a row, 0 where there is none: drivers give a bigint column as a text, a number or a bigint. */
 export function numberOf(row: unknown, column: string): number {
-  return Number(columnOf(row, column));
+  return Number((row as Row | undefined)?.[column] ?? 0);
 }
 
 /** A text of a row. */
 export function textOf(row: unknown, column: string): string {
-  return String(columnOf(row, column));
-}
-
-/** Whether a row has a value there. */
-export function has(row: unknown, column: string): boolean {
-  return columnOf(row, column) !== null;
-}
-
-function columnOf(row: unknown, column: string): unknown {
-  // Which columns a row has is written in the statement that it came from.
-  return (row as { readonly [column: string]: unknown })[column];
+  return String((row as Row)[column]);
 }
