@@ -105,22 +105,22 @@ function openingSql(name: string): string {
   const hasVersion = `EXISTS (SELECT FROM pg_tables WHERE schemaname = '${name}' AND tablename = 'version')`;
   return `DO $open$
 DECLARE
-current integer;
+  current integer;
 BEGIN
-IF ${hasVersion} THEN
-SELECT max(number) INTO current FROM ${schema}.version;
-IF current = ${MIGRATIONS.length} THEN RETURN; END IF;
-END IF;
-PERFORM pg_advisory_xact_lock(hashtextextended('fhir-ws schema ${name}', 0));
-IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '${name}') THEN CREATE SCHEMA ${schema}; END IF;
-IF NOT ${hasVersion} THEN CREATE TABLE ${schema}.version (number integer NOT NULL); END IF;
-SELECT coalesce(max(number), 0) INTO current FROM ${schema}.version;
-IF current > ${MIGRATIONS.length} THEN
-RAISE 'its schema has version "%", and this library knows "${MIGRATIONS.length}"', current;
-END IF;
-${steps.join("\n")}
-DELETE FROM ${schema}.version;
-INSERT INTO ${schema}.version (number) VALUES (${MIGRATIONS.length});
+  IF ${hasVersion} THEN
+    SELECT max(number) INTO current FROM ${schema}.version;
+    IF current = ${MIGRATIONS.length} THEN RETURN; END IF;
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended('fhir-ws schema ${name}', 0));
+  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '${name}') THEN CREATE SCHEMA ${schema}; END IF;
+  IF NOT ${hasVersion} THEN CREATE TABLE ${schema}.version (number integer NOT NULL); END IF;
+  SELECT coalesce(max(number), 0) INTO current FROM ${schema}.version;
+  IF current > ${MIGRATIONS.length} THEN
+    RAISE 'its schema has version "%", and this library knows "${MIGRATIONS.length}"', current;
+  END IF;
+  ${steps.join("\n")}
+  DELETE FROM ${schema}.version;
+  INSERT INTO ${schema}.version (number) VALUES (${MIGRATIONS.length});
 END
 $open$`;
 }

@@ -19,31 +19,31 @@ export interface Upkeep {
 function upkeepSql(name: string) {
   const schema = `"${name}"`;
   const turn = `turn AS MATERIALIZED (
-SELECT pg_try_advisory_xact_lock(hashtextextended('fhir-ws upkeep ${name}', 0)) AS mine)`;
+    SELECT pg_try_advisory_xact_lock(hashtextextended('fhir-ws upkeep ${name}', 0)) AS mine)`;
   return {
     // $1: keys, $2: maxEvents, $3: ids of dropped logs, which a rollback may have brought back
     trim: `WITH ${turn}, excess AS (
-SELECT log.id, log.head - $2 AS upto
-FROM turn, unnest(string_to_array($1, chr(10))) AS given(key) JOIN ${schema}.log AS log ON log.key = given.key
-WHERE turn.mine AND log.head > $2
-UNION ALL
-SELECT given.id::bigint, 9223372036854775807 FROM turn, unnest(string_to_array($3, chr(10))) AS given(id)
-WHERE turn.mine AND NOT EXISTS (SELECT FROM ${schema}.log AS log WHERE log.id = given.id::bigint)
-), gone AS (
-DELETE FROM ${schema}.entry AS entry USING excess
-WHERE entry.log = excess.id AND entry.number <= excess.upto RETURNING entry.log, entry.number, entry.event
-)
-DELETE FROM ${schema}.event AS event WHERE event.id IN (SELECT gone.event FROM gone) AND NOT EXISTS (
-SELECT FROM ${schema}.entry AS entry WHERE entry.event = event.id AND NOT EXISTS (
-SELECT FROM gone WHERE gone.log = entry.log AND gone.number = entry.number))`,
+        SELECT log.id, log.head - $2 AS upto
+        FROM turn, unnest(string_to_array($1, chr(10))) AS given(key) JOIN ${schema}.log AS log ON log.key = given.key
+        WHERE turn.mine AND log.head > $2
+        UNION ALL
+        SELECT given.id::bigint, 9223372036854775807 FROM turn, unnest(string_to_array($3, chr(10))) AS given(id)
+        WHERE turn.mine AND NOT EXISTS (SELECT FROM ${schema}.log AS log WHERE log.id = given.id::bigint)
+      ), gone AS (
+        DELETE FROM ${schema}.entry AS entry USING excess
+        WHERE entry.log = excess.id AND entry.number <= excess.upto RETURNING entry.log, entry.number, entry.event
+      )
+      DELETE FROM ${schema}.event AS event WHERE event.id IN (SELECT gone.event FROM gone) AND NOT EXISTS (
+        SELECT FROM ${schema}.entry AS entry WHERE entry.event = event.id AND NOT EXISTS (
+          SELECT FROM gone WHERE gone.log = entry.log AND gone.number = entry.number))`,
     // $1: how many of the first events to look at, $2: the time before which an event is too old
     sweep: `WITH ${turn}, old AS MATERIALIZED (
-SELECT event.id FROM turn, (SELECT id, at FROM ${schema}.event ORDER BY id LIMIT $1) AS event
-WHERE turn.mine AND event.at < $2
-), gone AS (
-DELETE FROM ${schema}.entry WHERE event IN (SELECT id FROM old)
-)
-DELETE FROM ${schema}.event WHERE id IN (SELECT id FROM old)`,
+        SELECT event.id FROM turn, (SELECT id, at FROM ${schema}.event ORDER BY id LIMIT $1) AS event
+        WHERE turn.mine AND event.at < $2
+      ), gone AS (
+        DELETE FROM ${schema}.entry WHERE event IN (SELECT id FROM old)
+      )
+      DELETE FROM ${schema}.event WHERE id IN (SELECT id FROM old)`,
   };
 }
 
