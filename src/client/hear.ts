@@ -34,7 +34,7 @@ export function hear(link: Link, connection: Connection, data: unknown): void {
       hearClock(link, frame);
       emit({ type: "bound", subscription, head });
       // While another socket is bound that one may simply be further.
-      tally.begin(head, !current || current.ended !== undefined);
+      tally.begin(head, !current || !!current.ended);
     } else if (type === "heartbeat") {
       emit({ type, subscription, head });
       tally.expect(head);
@@ -45,7 +45,8 @@ export function hear(link: Link, connection: Connection, data: unknown): void {
 /** Clients that may not read the `Date` of an answer know by the time at which a Bundle was made. */
 function hearClock(link: Link, bundle: Loose | undefined): void {
   const ahead = Date.parse(text(bundle?.timestamp)) - Date.now();
-  if (ahead > link.ahead || Number.isNaN(link.ahead)) link.ahead = ahead;
+  // Both signs can only be late.
+  link.ahead = Math.max(link.ahead || ahead, ahead || link.ahead);
 }
 
 function hearOutcome(link: Link, connection: Connection, issues: readonly ReceivedIssue[]): void {
@@ -54,7 +55,7 @@ function hearOutcome(link: Link, connection: Connection, issues: readonly Receiv
   if (connection === newest && lose(link, issues, LOST)) return;
   // What was let go before may be refused once more: that is no word on the others.
   const ours = issues.find(({ subscription: id }) => id === undefined || tallies.has(id));
-  if (ours) refuse(connection, failure("refused", { issues }, ours.text));
+  if (ours) refuse(connection, failure("refused", { issues }, ours.text ?? ours.code));
   emit({ type: "outcome", issues });
 }
 
@@ -64,7 +65,7 @@ export function lose(link: Link, issues: readonly ReceivedIssue[], codes: RegExp
   const named = issues.filter(({ subscription = "", code }) => tallies.has(subscription) && codes.test(code));
   for (const issue of named) {
     const { subscription = "", code } = issue;
-    const error = failure("ended", { issues: [issue] }, issue.text);
+    const error = failure("ended", { issues: [issue] }, issue.text ?? code);
     const final = GONE.test(code);
     if (final) tallies.delete(subscription);
     if (newest) refuse(newest, error, subscription);

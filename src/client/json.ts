@@ -11,7 +11,7 @@ export interface Loose {
 /** `undefined` where it is no JSON: what the parser says would quote it, secrets included. */
 export function parse(json: unknown): Loose | undefined {
   try {
-    return JSON.parse(String(json));
+    return JSON.parse(`${json}`);
   } catch {
     return undefined;
   }
@@ -20,7 +20,7 @@ export function parse(json: unknown): Loose | undefined {
 /** A string or number as text, of a Reference what it refers to; empty for anything else, which may have no text. */
 export function text(value: Loose | undefined): string {
   const said: unknown = value?.reference ?? value;
-  return typeof said === "object" ? "" : String(said ?? "");
+  return typeof said === "object" ? "" : `${said ?? ""}`;
 }
 
 /** The items of an array, or the one that stands for it. */

@@ -13,7 +13,7 @@ import { askForToken, type Grant, type Way } from "./token.ts";
 /** What another way to ask, or asking for each alone, may change. */
 const ELSEWHERE = /not-found|rejected/;
 /** What no retry will change. */
-const FINAL = /not-found|rejected|unauthorized|forbidden|insecure/;
+const FINAL = /unauthorized|forbidden|insecure/;
 
 /**
  * Keeps groups of Subscriptions bound, each on its own socket, and returns why none is left of the first.
@@ -56,7 +56,9 @@ async function keepGroup(
 
 /** Binds and renews until nothing is left to bind or to try. */
 async function live(link: Link): Promise<SubscribeError> {
+  const { tallies, ways, retries, longest } = link;
   let failures = 0;
+  let refusal: SubscribeError | undefined;
   try {
     await undefined; // callbacks may use what `subscribe` returns
     for (;;) {
@@ -64,24 +66,34 @@ async function live(link: Link): Promise<SubscribeError> {
         await renew(link);
       } catch (error) {
         if (!(error instanceof SubscribeError)) throw error;
-        const { tallies, ways, retries, first, longest, emit } = link;
-        const isGone = lose(link, error.issues, GONE);
+        const { code, issues } = error;
+        const isGone = lose(link, issues, GONE);
         if (tallies.size === 0) return error;
-        if (isGone || (ELSEWHERE.test(error.code) && ways.length > 1 && ways.shift())) continue;
+        if (isGone) continue;
+        if (ELSEWHERE.test(code)) {
+          // The one that says more is worth more.
+          if (!refusal?.issues.length || link.current) refusal = error;
+          if (ways.length > 1 && ways.shift()) continue;
+          return refusal;
+        }
         failures = Date.now() - link.boundAt > longest * 1000 ? 1 : failures + 1;
         link.boundAt = Infinity;
         // Once it has worked, nonsense is some proxy's that stands between.
-        const isFinal = FINAL.test(error.code) || (!link.current && error.code === "malformed");
-        if (isFinal || failures > retries) return error;
-        const wait = Math.min(longest, first * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
-        const after = Math.max(wait, error.retryAfter ?? 0);
-        emit({ type: "retry", subscriptions: [...tallies.keys()], after, error });
-        await until(link, after, () => undefined);
+        if (failures > retries || FINAL.test(code) || (code === "malformed" && !link.current)) return error;
+        await pause(link, failures, error);
       }
     }
   } finally {
     link.current?.end();
   }
+}
+
+async function pause(link: Link, failures: number, error: SubscribeError): Promise<void> {
+  const { first, longest, tallies } = link;
+  const wait = Math.min(longest, first * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+  const after = Math.max(wait, error.retryAfter ?? 0);
+  link.emit({ type: "retry", subscriptions: [...tallies.keys()], after, error });
+  await until(link, after, () => undefined);
 }
 
 /** Binds by a new token, and waits until that has to be renewed. */

@@ -45,9 +45,9 @@ export function readOptions(options: SubscribeOptions, signal: AbortSignal): Cli
   const { origin, pathname } = new URL(url);
   const base = origin + pathname.replace(/\/+$/, "");
   check(WebSocket, "there is no WebSocket here");
-  check(/^https?:/.test(base), "its url is not http or https");
+  check(/^https?:/.test(base), "the url is not http or https");
   check(ids.length > 0 && ids.every((id) => /^[A-Za-z0-9\-.]{1,64}$/.test(id)), `"${ids}" are no ids`);
-  check(Math.min(timeout, json, first, longest) > 0, "a time is not above 0", RangeError);
+  check(Math.min(timeout, json, first, longest) > 0, "timeout, idleTimeout or backoff is not above 0", RangeError);
   return {
     base,
     signal,
