@@ -15,7 +15,7 @@ export async function bind(link: Link, connection: Connection, token: string): P
   const { tallies, dialects, timeout, current } = link;
   link.lost = undefined; // what was lost until now is wanted again, and asked for here
   connection.isBound = false;
-  connection.refusal = failure("no-handshake");
+  connection.refusal = failure("no-handshake", {}, "no handshake came in time");
   // Some servers close at once on what they do not understand.
   if (!current) link.dialects = dialects.toReversed();
   for (const dialect of dialects) {

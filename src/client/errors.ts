@@ -76,10 +76,6 @@ export class SubscribeError extends Error {
 }
 
 /** A failure, by what it cannot go on for. */
-export function failure(
-  code: SubscribeErrorCode,
-  details: SubscribeErrorDetails = {},
-  why: string = code,
-): SubscribeError {
+export function failure(code: SubscribeErrorCode, details: SubscribeErrorDetails, why: string): SubscribeError {
   return new SubscribeError(code, `Cannot subscribe: ${why}`, details);
 }

@@ -109,7 +109,7 @@ async function renew(link: Link): Promise<void> {
     await until(link, Math.min(left, pulse), () => link.lost ?? connection.ended);
     if (left <= pulse) return;
     // Silence is a sign of death.
-    if (++connection.quiet > 2) connection.end(failure("silent"));
+    if (++connection.quiet > 2) connection.end(failure("silent", {}, "the socket says nothing"));
     else if (dialect === "json") connection.send('{"type":"ping"}');
   }
 }

@@ -73,7 +73,7 @@ export function subscribe(options: SubscribeOptions): RunningSubscription {
   const groups = [];
   for (let n = 0; n < tallies.size; n += IDS_PER_TOKEN) groups.push([...tallies].slice(n, n + IDS_PER_TOKEN));
   const closed = keep(client, groups)
-    .catch((cause) => failure("unexpected", { cause }))
+    .catch((cause) => failure("unexpected", { cause }, "see the cause"))
     .then((error): SubscribeEnd => {
       const { aborted } = signal;
       close();

@@ -46,8 +46,11 @@ export function readOptions(options: SubscribeOptions, signal: AbortSignal): Cli
   const base = origin + pathname.replace(/\/+$/, "");
   check(WebSocket, "there is no WebSocket here");
   check(/^https?:/.test(base), "the url is not http or https");
-  check(ids.length > 0 && ids.every((id) => /^[A-Za-z0-9\-.]{1,64}$/.test(id)), `"${ids}" are no ids`);
-  check(Math.min(timeout, json, first, longest) > 0, "timeout, idleTimeout or backoff is not above 0", RangeError);
+  check(ids.length > 0, "there is no id");
+  for (const id of ids) check(/^[A-Za-z0-9\-.]{1,64}$/.test(id), `"${id}" is not an id`);
+  for (const [name, seconds] of Object.entries({ timeout, idleTimeout: json, first, longest })) {
+    check(seconds > 0, `${name} ${seconds} is not above 0`, RangeError);
+  }
   return {
     base,
     signal,

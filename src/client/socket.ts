@@ -36,7 +36,7 @@ export function connect(link: Link, url: string): Connection {
     missing: new Set(),
     isBound: false,
     send: (frame) => socket.send(frame),
-    end(error = failure("closed")) {
+    end(error = failure("closed", {}, "the socket was closed")) {
       connection.ended ??= error;
       socket.close(1000);
     },
@@ -50,7 +50,7 @@ export function connect(link: Link, url: string): Connection {
     } // A close event follows wherever it was open; npm ws throws without a listener.
     else if (!connection.isOpen) connection.end(unreachable());
     else if (type === "close") {
-      connection.end(failure("closed", { closeCode: code }, `closed with ${code}`));
+      connection.end(failure("closed", { closeCode: code }, `the socket was closed with ${code}`));
     }
     link.wake?.();
   }
@@ -67,6 +67,6 @@ function open({ WebSocket }: Link, url: string): ClientSocket {
 }
 
 /** It did not open. */
-export function unreachable(options?: ErrorOptions): SubscribeError {
-  return failure("unreachable", options);
+export function unreachable(options: ErrorOptions = {}): SubscribeError {
+  return failure("unreachable", options, "the socket does not open");
 }

@@ -55,7 +55,7 @@ export async function askForToken(link: Link): Promise<Grant> {
   const written = first(parameters, "expiration");
   // A date without a time is the whole day: https://hl7.org/fhir/datatypes.html#dateTime
   const expiration = Date.parse(written) + (written.length === 10 ? 86_400_000 : 0);
-  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired");
+  if (expiration <= Date.now() + link.ahead - 1000) throw failure("expired", {}, "the token had expired when it came");
   return { token, url, expiration };
 }
 
@@ -65,12 +65,12 @@ async function call(link: Link, path: string, init?: RequestInit): Promise<Loose
   const request = new Request(link.base + path, { ...init, signal: limit.signal });
   request.headers.set("accept", MEDIA_TYPE);
   let answer: Loose | SubscribeError | undefined;
-  exchange(link, request).catch((cause) => failure("unavailable", { cause })).then((came) => {
+  exchange(link, request).catch((cause) => failure("unavailable", { cause }, "the request failed")).then((came) => {
     answer = came;
     link.wake?.();
   });
   const came = await until(link, link.timeout, () => answer).finally(() => limit.abort());
-  if (!came) throw failure("unavailable");
+  if (!came) throw failure("unavailable", {}, "no answer came in time");
   return came;
 }
 
@@ -104,7 +104,7 @@ function checkCovered(parameters: Loose | undefined, ids: readonly string[]): vo
     idsOf(text(one))
   );
   if (covered.length > 0 && !ids.every((id) => covered.includes(id))) {
-    throw failure("rejected", {}, "the token does not cover all");
+    throw failure("rejected", {}, "the token does not cover each Subscription");
   }
 }
 
@@ -117,10 +117,11 @@ async function advertisedUrl(link: Link): Promise<string> {
 }
 
 function socketUrl({ base }: Link, written: string): string {
-  const url = `${written && URL.parse(written, base)}`.replace(/^http/, "ws").replace(/#.*/, "");
+  const isUrl = written !== "" && URL.canParse(written, base);
+  const url = isUrl ? new URL(written, base).href.replace(/^http/, "ws").replace(/#.*/, "") : "";
   if (!/^wss?:/.test(url)) throw failure("malformed", {}, "there is no websocket-url");
   if (/^ws:/.test(url) && /^https:/.test(base)) {
-    throw failure("insecure");
+    throw failure("insecure", {}, "the websocket-url is ws: and the base https:");
   }
   return url;
 }
