@@ -1,4 +1,4 @@
-// How every operation answers: what they have in common, and the order of refusals, which is the same for all.
+// How operations answer: what they have in common, and the order of refusals, which is the same for all.
 
 import { checkChallenge, checkCount, checkEndpoint } from "../setup.ts";
 import type { Caller, FhirResource } from "../types.ts";
