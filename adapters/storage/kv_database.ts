@@ -116,9 +116,10 @@ function checkSize(what: string, size: number, limit: number): void {
 /**
  * What `encode` was given, from its bytes, whole or in parts.
  *
- * @throws {TypeError} when a part is gone.
+ * @throws {Error} when a part is gone.
  */
 export function decode<T>(...parts: readonly unknown[]): T {
+  if (parts.includes(null)) throw new Error("Cannot read a value: a part of it is gone");
   const decoder = new TextDecoder();
   // Only bytes are written where this reads.
   return JSON.parse(parts.map((part) => decoder.decode(part as Uint8Array, { stream: true })).join(""));

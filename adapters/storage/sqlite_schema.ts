@@ -92,7 +92,7 @@ function enterWal(db: SqliteDatabase): void {
       db.exec("PRAGMA journal_mode = WAL");
       return;
     } catch (error) {
-      if (attempt === ATTEMPTS) throw error;
+      if (attempt === ATTEMPTS || !String(error).includes("database is locked")) throw error;
       db.exec("BEGIN EXCLUSIVE; COMMIT");
     }
   }

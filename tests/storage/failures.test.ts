@@ -21,8 +21,8 @@ describe("SQLite", () => {
     }
     return {
       exec: (sql: string) => {
-        fail(sql);
         db.exec(sql);
+        fail(sql);
       },
       prepare: (sql: string) => {
         const statement = db.prepare(sql);
