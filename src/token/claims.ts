@@ -2,7 +2,8 @@
 
 import { isFhirId } from "../fhir/json.ts";
 import type { BindingGrant, Caller } from "../types.ts";
-import { decodeBase64url, encodeAscii } from "./base64url.ts";
+import { decodeWithin, encodeAscii } from "./base64url.ts";
+import { endOfPlain, scanClaims } from "./scan.ts";
 
 /** RFC 7519 §4.1, and four of our own. */
 export interface Claims {
@@ -40,24 +41,34 @@ export function writeClaims(grant: BindingGrant, issuer: string): string {
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Claims as they were written, or `undefined`. Whatever does not come back the same from writing it again is not ours:
- * a member that stands twice, white space, another spelling of the same base64url.
+ * Claims as they were written, in base64url among these bytes, which are changed by it; or `undefined`. Whatever does
+ * not come back the same from writing it again is not ours: a member that stands twice, white space, another spelling of
+ * the same base64url.
  */
-export function readClaims(text: string): Claims | undefined {
-  const bytes = decodeBase64url(text);
-  if (bytes === undefined) return undefined;
-  const json = decoder.decode(bytes);
+export function readClaims(bytes: Uint8Array, from: number, to: number): Claims | undefined {
+  const end = decodeWithin(bytes, from, to);
+  if (end < 0) return undefined;
+  const json = decoder.decode(bytes.subarray(from, end));
+  const plain = scanClaims(json);
+  const claims = plain ?? parse(json);
+  return isClaims(claims) && (claims === plain || isWritten(claims, json)) ? claims : undefined;
+}
+
+function parse(json: string): unknown {
   try {
-    const claims: unknown = JSON.parse(json);
-    return isClaims(claims) && isWritten(claims, json) ? claims : undefined;
+    return JSON.parse(json);
   } catch {
-    return undefined; // no JSON, or nested too deeply to be written again: not ours in any case
+    return undefined;
   }
 }
 
 /** Another order is none of our signers', but any JWT library may have signed with our key. */
 function isWritten(claims: Claims, json: string): boolean {
-  return textOf(claims) === json || asciiJson(claims) === json;
+  try {
+    return textOf(claims) === json || asciiJson(claims) === json;
+  } catch {
+    return false; // nested too deeply to be written again: not ours in any case
+  }
 }
 
 /** What the claims grant. */
@@ -89,9 +100,8 @@ function textOf({ iss, aud, sub, iat, nbf, exp, jti, tenant, claims, subscriptio
     (generations === undefined ? "}" : `,"generations":[${generations.join(",")}]}`);
 }
 
-/** Of printable ASCII only the quote and the backslash are written otherwise. */
 function quoted(text: string): string {
-  return /^[ !#-[\]-~]*$/.test(text) ? `"${text}"` : asciiJson(text);
+  return endOfPlain(text, 0) === text.length ? `"${text}"` : asciiJson(text);
 }
 
 function asciiJson(value: unknown): string {

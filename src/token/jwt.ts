@@ -3,7 +3,7 @@
 import { BindingError } from "../errors.ts";
 import { checkCount } from "../setup.ts";
 import type { BindingGrant, JsonWebKeyLike, JwtSignerOptions, SigningKey, TokenSigner, TokenStore } from "../types.ts";
-import { decodeBase64url, encodeBase64url } from "./base64url.ts";
+import { decodeWithin, encodeBase64url, putAscii, SPACE } from "./base64url.ts";
 import { type Claims, grantOfClaims, readClaims, writeClaims } from "./claims.ts";
 import { MAX_TOKEN_LENGTH } from "./grant.ts";
 import { readKey, type ReadyKey } from "./keys.ts";
@@ -91,13 +91,14 @@ function createJwtFormat(
       if (grant.expiresAt - grant.issuedAt > maxLifetime) {
         throw new RangeError(`Cannot sign a token: it would live longer than ${maxLifetime} seconds`);
       }
-      const input = prefix + writeClaims(grant, issuer ?? grant.audience);
-      const signature = await crypto.subtle.sign(algorithm.parameters, signing, bytesOf(input));
-      return `${input}.${encodeBase64url(new Uint8Array(signature))}`;
+      const payload = writeClaims(grant, issuer ?? grant.audience);
+      const signature = await crypto.subtle.sign(algorithm.parameters, signing, inputOf(prefix, payload));
+      return `${prefix}${payload}.${encodeBase64url(new Uint8Array(signature))}`;
     },
 
     async read(token: string, now: number): Promise<BindingGrant> {
-      const claims = await verified(token, known);
+      const opened = openToken(token, known);
+      const claims = await opened?.verifying ? opened?.claims : undefined;
       const latest = Math.floor(now / 1000) + clockSkew;
       const isGood = claims !== undefined && claims.iss === (issuer ?? claims.aud) &&
         Math.max(claims.iat, claims.nbf ?? 0) <= latest && claims.exp - claims.iat <= maxLifetime;
@@ -113,19 +114,30 @@ interface KnownKey extends ReadyKey {
   readonly prefix: string;
 }
 
-/** The claims of a token whose signature is right. */
-async function verified(token: string, keys: readonly KnownKey[]): Promise<Claims | undefined> {
+/** A token whose signature is being verified: its claims are nothing unless it turns out to be right. */
+interface OpenedToken {
+  readonly verifying: Promise<boolean>;
+  readonly claims: Claims | undefined;
+}
+
+function openToken(token: string, keys: readonly KnownKey[]): OpenedToken | undefined {
   if (typeof token !== "string" || token.length > MAX_TOKEN_LENGTH) return undefined; // before anything is looked at
   // Our tokens begin with one of the headers that our keys write: nothing in a token chooses how it is verified.
   const key = keys.find(({ prefix }) => token.startsWith(prefix));
-  const end = token.lastIndexOf(".");
-  const signature = decodeBase64url(token.slice(end + 1));
-  if (key === undefined || signature === undefined) return undefined;
-  const { parameters } = key.algorithm;
-  const verifying = crypto.subtle.verify(parameters, key.verifying, signature, bytesOf(token.slice(0, end)));
-  // Read while another thread verifies, which takes longer; none of it counts unless the signature is good.
-  const claims = readClaims(token.slice(key.prefix.length, end));
-  return await verifying ? claims : undefined;
+  if (key === undefined || putAscii(token, SPACE, 0) < 0) return undefined;
+  const dot = token.lastIndexOf(".");
+  const end = decodeWithin(SPACE, dot + 1, token.length);
+  if (end < 0) return undefined;
+  const [input, signature] = [SPACE.subarray(0, dot), SPACE.subarray(dot + 1, end)];
+  const verifying = crypto.subtle.verify(key.algorithm.parameters, key.verifying, signature, input);
+  // Read while another thread verifies, which takes longer.
+  return { verifying, claims: readClaims(SPACE, key.prefix.length, dot) };
+}
+
+/** What is signed, in bytes. */
+function inputOf(prefix: string, payload: string): Uint8Array<ArrayBuffer> {
+  if (prefix.length + payload.length > SPACE.length) return bytesOf(prefix + payload);
+  return SPACE.subarray(0, putAscii(payload, SPACE, putAscii(prefix, SPACE, 0)));
 }
 
 function prefixOf({ kid, algorithm }: ReadyKey): string {
