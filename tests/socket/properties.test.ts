@@ -50,12 +50,17 @@ class Witness {
   readonly next = new Map<string, number>();
   readonly #now: () => number;
 
-  constructor(socket: FakeSocket, now: () => number) {
+  /** What is wrong goes into `wrong`: the library catches what a socket throws. */
+  constructor(socket: FakeSocket, now: () => number, wrong: unknown[]) {
     this.socket = socket;
     this.#now = now;
     socket.send = (text) => {
       const taken = FakeSocket.prototype.send.call(socket, text);
-      if (taken !== false) this.#see(readServerFrame(text));
+      try {
+        if (taken !== false) this.#see(readServerFrame(text));
+      } catch (cause) {
+        wrong.push(cause);
+      }
       return taken;
     };
   }
@@ -102,6 +107,7 @@ interface Scene {
   readonly h: Harness;
   readonly witnesses: Witness[];
   readonly minted: Minted[];
+  readonly wrong: unknown[];
   bus: "works" | "loses" | "doubles" | "is late";
   readonly late: (() => void)[];
   /** Something fails or hangs: nobody knows when a frame is handled. */
@@ -278,10 +284,10 @@ const deeds = fc.array(
   { minLength: 5, maxLength: 50, size: "max" },
 );
 
-async function openAt({ h, witnesses }: Scene, n: number): Promise<Witness> {
+async function openAt({ h, witnesses, wrong }: Scene, n: number): Promise<Witness> {
   const known = witnesses[n];
   if (known?.isOpen) return known;
-  return new Witness(await h.open({ reportsDrain: n === 0 }), h.time.now);
+  return new Witness(await h.open({ reportsDrain: n === 0 }), h.time.now, wrong);
 }
 
 async function healAll(scene: Scene): Promise<void> {
@@ -330,11 +336,12 @@ async function end(scene: Scene): Promise<void> {
 async function play(deeds: readonly Deed[], options: HarnessOptions): Promise<void> {
   const limits = { framesPerSecond: 1000, refusedBinds: 1000, bindDeadline: 3600 };
   await inHarness({ limits, ...options }, async (h) => {
-    const scene: Scene = { h, witnesses: [], minted: [], bus: "works", late: [], troubled: false };
+    const scene: Scene = { h, witnesses: [], minted: [], wrong: [], bus: "works", late: [], troubled: false };
     for (const id of IDS) await h.put(id);
     listen(scene);
     for (const deed of deeds) await deed(scene);
     await end(scene);
+    for (const cause of scene.wrong) throw cause;
   })();
 }
 
