@@ -8,7 +8,7 @@ const CODES = Uint8Array.from(ALPHABET, (character) => character.charCodeAt(0));
 const VALUES = new Int8Array(256).map((_, code) => ALPHABET.indexOf(String.fromCharCode(code)));
 /** Bits of the last group that hold nothing, by the characters of it that there are. */
 const UNUSED = [0, 0, 0xffff, 0xff];
-/** What `decodeWithin` may write behind the end. */
+/** What may be written behind the end. */
 const MARGIN = 3;
 
 /**
@@ -26,13 +26,32 @@ interface NativeBase64 {
 
 /** Bytes as text. */
 export function encodeBase64url(bytes: Uint8Array): string {
-  const native: NativeBase64 = bytes;
+  const native: Uint8Array & NativeBase64 = bytes;
   return native.toBase64?.({ alphabet: "base64url", omitPadding: true }) ?? encodeByTable(bytes);
 }
 
-/** ASCII text: `btoa` is native everywhere and needs no bytes. */
-export function encodeAscii(text: string): string {
-  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+/**
+ * Text, a byte for each character, as base64url behind a beginning, in bytes that are good until the next call of
+ * whatever uses `SPACE`.
+ */
+export function encodeBehind(head: Uint8Array, text: string): Uint8Array<ArrayBuffer> {
+  const end = head.length + Math.ceil(text.length * 4 / 3);
+  const space = end + MARGIN <= SPACE.length ? SPACE : new Uint8Array(end + MARGIN);
+  space.set(head);
+  for (let n = 0, at = head.length; at < end; n += 3, at += 4) {
+    putGroup(space, at, text.charCodeAt(n) << 16 | codeAt(text, n + 1) << 8 | codeAt(text, n + 2));
+  }
+  return space.subarray(0, end);
+}
+
+/** 0 beyond the end, where an engine takes long to find NaN. */
+function codeAt(text: string, n: number): number {
+  return n < text.length ? text.charCodeAt(n) : 0;
+}
+
+/** ASCII in bytes as text. */
+export function asciiOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
 }
 
 /** The bytes of a text, or `undefined` when it is not canonical base64url. */
@@ -79,14 +98,18 @@ function valueAt(bytes: Uint8Array, n: number): number {
 }
 
 function encodeByTable(bytes: Uint8Array): string {
-  const length = Math.ceil(bytes.length * 4 / 3);
-  const codes = length + MARGIN <= SPACE.length ? SPACE : new Uint8Array(length + MARGIN);
-  for (let n = 0, at = 0; n < bytes.length; n += 3, at += 4) {
-    const group = (bytes[n] ?? 0) << 16 | (bytes[n + 1] ?? 0) << 8 | (bytes[n + 2] ?? 0);
-    codes[at] = CODES[group >> 18] ?? 0;
-    codes[at + 1] = CODES[group >> 12 & 63] ?? 0;
-    codes[at + 2] = CODES[group >> 6 & 63] ?? 0;
-    codes[at + 3] = CODES[group & 63] ?? 0;
+  const end = Math.ceil(bytes.length * 4 / 3);
+  const space = end + MARGIN <= SPACE.length ? SPACE : new Uint8Array(end + MARGIN);
+  for (let n = 0, at = 0; at < end; n += 3, at += 4) {
+    putGroup(space, at, (bytes[n] ?? 0) << 16 | (bytes[n + 1] ?? 0) << 8 | (bytes[n + 2] ?? 0));
   }
-  return decoder.decode(codes.subarray(0, length));
+  return asciiOf(space.subarray(0, end));
+}
+
+/** Puts 24 bits as four characters. */
+function putGroup(bytes: Uint8Array, at: number, group: number): void {
+  bytes[at] = CODES[group >> 18] ?? 0;
+  bytes[at + 1] = CODES[group >> 12 & 63] ?? 0;
+  bytes[at + 2] = CODES[group >> 6 & 63] ?? 0;
+  bytes[at + 3] = CODES[group & 63] ?? 0;
 }

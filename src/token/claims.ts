@@ -2,7 +2,7 @@
 
 import { isFhirId } from "../fhir/json.ts";
 import type { BindingGrant, Caller } from "../types.ts";
-import { decodeWithin, encodeAscii } from "./base64url.ts";
+import { decodeWithin } from "./base64url.ts";
 import { endOfPlain, scanClaims } from "./scan.ts";
 
 /** RFC 7519 §4.1, and four of our own. */
@@ -20,10 +20,10 @@ export interface Claims {
   readonly generations?: readonly number[] | undefined;
 }
 
-/** A grant as the middle part of a token: compact JSON in ASCII, as base64url. */
+/** A grant as what the middle part of a token stands for: compact JSON in ASCII. */
 export function writeClaims(grant: BindingGrant, issuer: string): string {
   const { caller } = grant;
-  return encodeAscii(textOf({
+  return textOf({
     iss: issuer,
     aud: grant.audience,
     sub: caller.id,
@@ -34,7 +34,7 @@ export function writeClaims(grant: BindingGrant, issuer: string): string {
     claims: caller.claims,
     subscriptions: grant.subscriptions,
     generations: grant.generations,
-  }));
+  });
 }
 
 /** A byte order mark is a character like any other: none of ours. */

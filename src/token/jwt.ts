@@ -3,7 +3,7 @@
 import { BindingError } from "../errors.ts";
 import { checkCount } from "../setup.ts";
 import type { BindingGrant, JsonWebKeyLike, JwtSignerOptions, SigningKey, TokenSigner, TokenStore } from "../types.ts";
-import { decodeWithin, encodeBase64url, putAscii, SPACE } from "./base64url.ts";
+import { asciiOf, decodeWithin, encodeBase64url, encodeBehind, putAscii, SPACE } from "./base64url.ts";
 import { type Claims, grantOfClaims, readClaims, writeClaims } from "./claims.ts";
 import { MAX_TOKEN_LENGTH } from "./grant.ts";
 import { readKey, type ReadyKey } from "./keys.ts";
@@ -84,16 +84,18 @@ function createJwtFormat(
   const known = keys.map((key) => ({ ...key, prefix: prefixOf(key) }));
   const [key] = known;
   if (key?.signing === undefined) throw new TypeError(`Cannot sign with key "${key?.kid}": it can only verify`);
-  const { signing, algorithm, prefix } = key;
+  const { signing, algorithm } = key;
+  const head = bytesOf(key.prefix);
 
   return {
     async write(grant: BindingGrant): Promise<string> {
       if (grant.expiresAt - grant.issuedAt > maxLifetime) {
         throw new RangeError(`Cannot sign a token: it would live longer than ${maxLifetime} seconds`);
       }
-      const payload = writeClaims(grant, issuer ?? grant.audience);
-      const signature = await crypto.subtle.sign(algorithm.parameters, signing, inputOf(prefix, payload));
-      return `${prefix}${payload}.${encodeBase64url(new Uint8Array(signature))}`;
+      const input = encodeBehind(head, writeClaims(grant, issuer ?? grant.audience));
+      const signature = crypto.subtle.sign(algorithm.parameters, signing, input);
+      const text = asciiOf(input); // while another thread signs
+      return `${text}.${encodeBase64url(new Uint8Array(await signature))}`;
     },
 
     async read(token: string, now: number): Promise<BindingGrant> {
@@ -132,12 +134,6 @@ function openToken(token: string, keys: readonly KnownKey[]): OpenedToken | unde
   const verifying = crypto.subtle.verify(key.algorithm.parameters, key.verifying, signature, input);
   // Read while another thread verifies, which takes longer.
   return { verifying, claims: readClaims(SPACE, key.prefix.length, dot) };
-}
-
-/** What is signed, in bytes. */
-function inputOf(prefix: string, payload: string): Uint8Array<ArrayBuffer> {
-  if (prefix.length + payload.length > SPACE.length) return bytesOf(prefix + payload);
-  return SPACE.subarray(0, putAscii(payload, SPACE, putAscii(prefix, SPACE, 0)));
 }
 
 function prefixOf({ kid, algorithm }: ReadyKey): string {

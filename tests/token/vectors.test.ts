@@ -1,8 +1,12 @@
 import { describe, it, test } from "node:test";
 import { assert, assertEquals, assertExists, assertFalse } from "@std/assert";
 import { type Algorithm, algorithmOfJwk, algorithmOfKey } from "../../src/token/algorithms.ts";
-import { decodeBase64url, encodeAscii, encodeBase64url } from "../../src/token/base64url.ts";
+import { asciiOf, decodeBase64url, encodeBase64url, encodeBehind } from "../../src/token/base64url.ts";
 import { ED25519, P256, P521, publicHalf, RSA, SECRET } from "./known_keys.ts";
+
+function encodeAscii(text: string): string {
+  return asciiOf(encodeBehind(new Uint8Array(), text));
+}
 
 /** A JWS as an RFC prints it. */
 interface Vector {
