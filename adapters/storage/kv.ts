@@ -20,6 +20,7 @@ import {
   type KvDatabase,
   type KvKey,
   type KvOptions,
+  listAll,
   writeEach,
 } from "./kv_database.ts";
 
@@ -103,7 +104,7 @@ export function createKvSubscriptionStore(
     },
     async list(caller, limit) {
       if (limit <= 0) return [];
-      const places = await Array.fromAsync(kv.list({ prefix: keyFor("owned", caller, caller.id) }, { limit }));
+      const places = await listAll(kv, { prefix: keyFor("owned", caller, caller.id) }, { limit });
       const found = await getAll(kv, places.map(({ value }) => keyFor("subscription", caller, String(value))));
       return found.flatMap(({ value }) => mine(value, caller)?.subscription ?? []);
     },

@@ -130,6 +130,13 @@ export function groupsOf<T>(items: readonly T[], size: number): readonly T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
 }
 
+/** All that a list has; Node 20 cannot make an array of it by itself. */
+export async function listAll(kv: KvDatabase, ...which: Parameters<KvDatabase["list"]>): Promise<KvEntry[]> {
+  const found: KvEntry[] = [];
+  for await (const entry of kv.list(...which)) found.push(entry);
+  return found;
+}
+
 /** What is under any number of keys, in their order. */
 export async function getAll(kv: KvDatabase, keys: readonly KvKey[]): Promise<readonly (KvEntry & KvCheck)[]> {
   const entries = (await Promise.all(groupsOf(keys, MAX_READS).map((some) => kv.getMany(some)))).flat();

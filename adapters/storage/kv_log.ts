@@ -14,6 +14,7 @@ import {
   type KvDatabase,
   type KvKey,
   type KvOptions,
+  listAll,
   MAX_CHECKS,
   untilCommitted,
   writeEach,
@@ -93,7 +94,7 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
   /** Deletes the entries of a place that have a lower number than `end`. */
   async function deleteEntries(life: string, end = Number.MAX_SAFE_INTEGER): Promise<void> {
     const prefix = entriesKey(life);
-    const found = await Array.fromAsync(kv.list({ prefix, end: [...prefix, end] }, { batchSize: DELETES }));
+    const found = await listAll(kv, { prefix, end: [...prefix, end] }, { batchSize: DELETES });
     const keys = found.map(({ key }) => key as KvKey); // `appendTo` wrote them
     await writeEach(kv, keys, DELETES, (atomic, key) => atomic.delete(key));
   }
@@ -147,7 +148,7 @@ export function createKvEventLog(kv: KvDatabase, options: KvEventLogOptions = {}
       const oldest = await findOldest(found);
       const prefix = entriesKey(found.life);
       const start = [...prefix, Math.max(after + 1, oldest)];
-      const entries = limit > 0 ? await Array.fromAsync(kv.list({ prefix, start }, { limit })) : [];
+      const entries = limit > 0 ? await listAll(kv, { prefix, start }, { limit }) : [];
       const events = await contents.read(entries);
       // An event that was appended meanwhile is the head by now.
       const head = Math.max(found.head, events.at(-1)?.number ?? 0);

@@ -30,8 +30,8 @@ export const MODULES = "esm";
 /** Files that are copied as they are. */
 export const COPIED: readonly string[] = ["README.md", "LICENSE"];
 
-/** The language that every supported runtime understands, and the globals that modules may name. */
-export const TARGET = { target: "ES2022", lib: ["ESNext", "DOM", "DOM.Iterable"] } as const;
+/** The language that every supported runtime understands, and the globals that modules may name: those of Node 20. */
+export const TARGET = { target: "ES2022", lib: ["ES2023", "DOM", "DOM.Iterable"] } as const;
 
 const FOR_NPM = {
   description: "FHIR's Subscription/$get-ws-binding-token and the WebSocket side that its token opens",
