@@ -114,11 +114,11 @@ async function redeem({ settings }: BinderState, session: Session, grant: Bindin
 function register(state: BinderState, session: Session, manner: Manner, accepted: Accepted): Binding[] {
   const { grant, found, checked } = accepted;
   const token: BoundToken = { grant, tail: manner.tail };
-  session.accepted(grant.caller);
   const renewed = new Set(session.bindings.values());
   const bindings = found.map(([id, subscription]) =>
     registerOne(state, session, manner, token, id, freshRead(state, subscription, checked))
   );
+  session.accepted(grant.caller);
   // Not before all are there: who is told may close the socket.
   for (const binding of bindings) {
     report(state.settings, {

@@ -52,11 +52,9 @@ export class Binding implements Due {
   due(now: number): void {
     const { state } = this.session;
     if (now >= this.expiresAt) return endBinding(state, this, "expired");
-    if (!this.beating && now >= heartbeatAt(this)) {
-      this.beating = true;
-      state.heartbeats.push(this);
-    }
-    schedule(state, this);
+    if (this.beating || now < heartbeatAt(this)) return schedule(state, this);
+    this.beating = true;
+    state.heartbeats.push(this); // whose sender sees to its end, too
   }
 }
 

@@ -3,6 +3,7 @@
 import { clock } from "../host.ts";
 import { isFresh, isOutdated, refresh } from "./access.ts";
 import { type Binding, breakDown, heartbeatAt, schedule } from "./binding.ts";
+import type { Due } from "./deadlines.ts";
 import { headsOf } from "./heads.ts";
 import { renderHeartbeat } from "./rendering.ts";
 import type { BinderState } from "./state.ts";
@@ -13,16 +14,40 @@ const RETRY = 1000;
 /** Sends what has come due in one tick, with one look at the log for all of it. Never rejects. */
 export async function sendHeartbeats(state: BinderState): Promise<void> {
   if (state.heartbeats.length === 0) return;
-  const due = state.heartbeats.splice(0);
-  const heads = await headsOf(state, due);
-  for (const binding of due) {
+  const bindings = state.heartbeats.splice(0);
+  const watch = watchExpiry(state, bindings);
+  const heads = await headsOf(state, bindings);
+  state.deadlines.clear(watch);
+  for (const binding of bindings) {
     const { access } = binding;
     const head = heads.get(access.watched.key);
     const now = clock(state.settings);
     // Access is read again before a heartbeat as before an event; who waits for that keeps nobody else waiting.
     if (isFresh(state, access, now)) sendHeartbeat(state, binding, head, now);
-    else void refresh(state, access).then(() => sendHeartbeat(state, binding, head, clock(state.settings))); // it never rejects
+    else void sendRefreshed(state, binding, head); // it never rejects
   }
+}
+
+/**
+ * One deadline for all, since mostly the log answers at once. Where it has not until the first of them ends, each has a
+ * deadline of its own.
+ */
+function watchExpiry(state: BinderState, bindings: readonly Binding[]): Due {
+  const watch: Due = {
+    dueAt: Infinity,
+    place: -1,
+    due() {
+      for (const binding of bindings) schedule(state, binding);
+    },
+  };
+  state.deadlines.set(watch, bindings.reduce((first, { expiresAt }) => Math.min(first, expiresAt), Infinity));
+  return watch;
+}
+
+async function sendRefreshed(state: BinderState, binding: Binding, head: number | undefined): Promise<void> {
+  schedule(state, binding);
+  await refresh(state, binding.access);
+  sendHeartbeat(state, binding, head, clock(state.settings));
 }
 
 function sendHeartbeat(state: BinderState, binding: Binding, head: number | undefined, now: number): void {

@@ -142,7 +142,7 @@ export class Session implements SocketSession, Due {
     return false;
   }
 
-  /** A good bind: the socket belongs to this caller. */
+  /** A good bind has given it bindings: the socket belongs to this caller, and has no deadline to bind any more. */
   accepted(caller: Caller): void {
     this.#refusals = 0;
     if (this.caller === undefined) {

@@ -20,12 +20,18 @@ export class FakeTime {
   #elapsed = 0;
   #ids = 0;
   readonly #timers = new Map<number, Timer>();
+  #fired = 0;
 
   readonly now = (): number => this.#wall;
 
   /** Timers that wait. */
   get armed(): number {
     return this.#timers.size;
+  }
+
+  /** Timers that have run. */
+  get fired(): number {
+    return this.#fired;
   }
 
   /** Puts itself in the place of `setTimeout`; returns how to leave it. */
@@ -54,6 +60,7 @@ export class FakeTime {
       const [id, { at, run }] = next;
       this.#pass(at - this.#elapsed);
       this.#timers.delete(id);
+      this.#fired += 1;
       run();
       await this.settle();
     }

@@ -315,6 +315,18 @@ describe("limits.refusedBinds", () => {
 
 describe("limits.bindDeadline, drainDeadline, sendBuffer", () => {
   test(
+    "wake nobody up for a deadline to bind once that has been met",
+    inHarness({ reconcile: 3600, limits: { bindDeadline: 10 } }, async (h) => {
+      for (const id of ["s1", "s2"]) await h.put(id);
+      await h.bound(["s1"]);
+      await h.time.advance(300);
+      await h.bound(["s2"]); // had until 10.3 seconds
+      const before = h.time.fired;
+      await h.time.advance(12_000);
+      assertEquals(h.time.fired - before, 12); // no sleep is longer than a second
+    }),
+  );
+  test(
     "are what they say",
     inHarness({ limits: { bindDeadline: 3, drainDeadline: 7, sendBuffer: 100 } }, async (h) => {
       await h.put("s1");
