@@ -261,6 +261,24 @@ describe("heartbeats", () => {
   );
 
   test(
+    "that wait for a log keep nobody beyond the very end of the binding",
+    inHarness({ reconcile: 3600 }, async (h) => {
+      for (const id of ["s1", "s2"]) await h.put(id, { heartbeatPeriod: 8 });
+      const socket = await h.bound(["s1"], ALICE, { lifetime: 10 });
+      const longer = await h.bound(["s2"], ALICE, { lifetime: 12 });
+      h.host.hang("heads");
+      await h.advance(9_999);
+      assertEquals(socket.story(), []);
+      await h.advance(1);
+      assertEquals(socket.story(), ["expired Subscription/s1", "close 1008 expired"]);
+      await h.advance(1_999);
+      assertEquals(longer.story(), []);
+      await h.advance(1);
+      assertEquals(longer.story(), ["expired Subscription/s2", "close 1008 expired"]);
+    }),
+  );
+
+  test(
     "are not doubled by a log that answers late",
     inHarness(async (h) => {
       await h.put("s1", { heartbeatPeriod: 4 });
