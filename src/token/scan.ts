@@ -3,35 +3,54 @@
 
 import type { Claims } from "./claims.ts";
 
-/** How far a text has been read; to its end as soon as something else is found than what must follow. */
-interface Scan {
-  readonly json: string;
-  at: number;
-}
-
 /** Claims without `nbf` and the caller's, in which no text holds an escape; or `undefined`. */
 export function scanClaims(json: string): Claims | undefined {
-  const scan: Scan = { json, at: 0 };
-  const iss = textAfter('{"iss":"', scan);
-  const aud = textAfter('","aud":"', scan);
-  const sub = textAfter('","sub":"', scan);
-  const iat = numberAfter('","iat":', scan);
-  const exp = numberAfter(',"exp":', scan);
-  const jti = textAfter(',"jti":"', scan);
-  const tenant = json.startsWith(TENANT, scan.at) ? textAfter(TENANT, scan) : undefined;
-  const subscriptions = [textAfter('","subscriptions":["', scan)];
-  while (json.startsWith('","', scan.at)) subscriptions.push(textAfter('","', scan));
-  if (json.startsWith(NO_GENERATIONS, scan.at) && json.length === scan.at + NO_GENERATIONS.length) {
-    return { iss, aud, sub, iat, exp, jti, tenant, subscriptions };
+  let at = 0;
+
+  /** Passes by what must follow; where something else does there is nothing more to find. */
+  function pass(head: string): number {
+    at = json.startsWith(head, at) ? at + head.length : json.length;
+    return at;
   }
-  const generations = [numberAfter('"],"generations":[', scan)];
-  while (json.startsWith(",", scan.at)) generations.push(numberAfter(",", scan));
-  if (!json.startsWith("]}", scan.at) || json.length !== scan.at + 2) return undefined;
-  return { iss, aud, sub, iat, exp, jti, tenant, subscriptions, generations };
+  function textAfter(head: string): string {
+    const from = pass(head);
+    at = endOfPlain(json, from);
+    return json.slice(from, at);
+  }
+  function numberAfter(head: string): number {
+    const from = pass(head);
+    let value = 0;
+    for (let digit = digitAt(json, at); digit >= 0 && digit <= 9; digit = digitAt(json, at)) {
+      value = value * 10 + digit;
+      at++;
+    }
+    // Nothing but digits, and no zero before them: what else a number may be is none of what we write.
+    if (at === from || (digitAt(json, from) === 0 && at > from + 1)) at = json.length;
+    return value;
+  }
+  function listAfter<T>(head: string, next: string, read: (head: string) => T): T[] {
+    const items = [read(head)];
+    while (json.startsWith(next, at)) items.push(read(next));
+    return items;
+  }
+
+  const claims = {
+    iss: textAfter('{"iss":"'),
+    aud: textAfter('","aud":"'),
+    sub: textAfter('","sub":"'),
+    iat: numberAfter('","iat":'),
+    exp: numberAfter(',"exp":'),
+    jti: textAfter(',"jti":"'),
+    tenant: json.startsWith(TENANT, at) ? textAfter(TENANT) : undefined,
+    subscriptions: listAfter('","subscriptions":["', '","', textAfter),
+    generations: json.startsWith(GENERATIONS, at) ? listAfter(GENERATIONS, ",", numberAfter) : undefined,
+  };
+  const end = claims.generations ? "]}" : '"]}';
+  return json.startsWith(end, at) && at + end.length === json.length ? claims : undefined;
 }
 
 const TENANT = '","tenant":"';
-const NO_GENERATIONS = '"]}';
+const GENERATIONS = '"],"generations":[';
 
 /** Where printable ASCII other than the quote and the backslash ends, which alone JSON writes in another way. */
 export function endOfPlain(text: string, from: number): number {
@@ -44,29 +63,7 @@ export function endOfPlain(text: string, from: number): number {
   return at;
 }
 
-function textAfter(head: string, scan: Scan): string {
-  const from = skip(head, scan);
-  scan.at = endOfPlain(scan.json, from);
-  return scan.json.slice(from, scan.at);
-}
-
-/** Digits only, and no zero before them: what else a number may be is none of what we write. */
-function numberAfter(head: string, scan: Scan): number {
-  const { json } = scan;
-  const from = skip(head, scan);
-  let value = 0;
-  let at = from;
-  while (at < json.length) {
-    const digit = json.charCodeAt(at) - 0x30;
-    if (digit < 0 || digit > 9) break;
-    value = value * 10 + digit;
-    at++;
-  }
-  const isCanonical = at === from + 1 || (at > from && json.charCodeAt(from) !== 0x30);
-  scan.at = isCanonical ? at : json.length;
-  return value;
-}
-
-function skip(head: string, { json, at }: Scan): number {
-  return json.startsWith(head, at) ? at + head.length : json.length;
+/** -1 beyond the end. */
+function digitAt(text: string, at: number): number {
+  return at < text.length ? text.charCodeAt(at) - 0x30 : -1;
 }
