@@ -86,11 +86,4 @@ export {
   type NotificationOptions,
 } from "./src/fhir/notification.ts";
 export { createSocketBinder } from "./src/socket/binder.ts";
-export {
-  type SubscriptionCapability,
-  subscriptionCapability,
-  type SubscriptionCapabilityOptions,
-} from "./src/conformance/capability.ts";
-export { operationDefinition, type SubscriptionOperationDefinition } from "./src/conformance/definition.ts";
-export type { OperationParameter, SubscriptionOperation } from "./src/conformance/operations.ts";
 export { checkSubscription, type SubscriptionCheck } from "./src/conformance/check.ts";

@@ -5,7 +5,7 @@ import {
   operationDefinition,
   subscriptionCapability,
   type SubscriptionOperation,
-} from "@fhir-ws/binding";
+} from "@fhir-ws/binding/conformance";
 import { jsonResponse, methodNotAllowed } from "./outcome.ts";
 import { acceptable, type RestParts } from "./rest.ts";
 

@@ -27,8 +27,8 @@ const SOCKETS: Omit<Bound, "names" | "limit"> = { never: /^esm\/src\/(?:operatio
 /** What a server of the operation, of the sockets and of the writes has each. */
 export const BOUNDS: readonly Bound[] = [
   { names: ["handleGetWsBindingToken"], limit: 6.5 * KIB, ...OPERATION },
-  { names: ["handleGetWsBindingToken", "createJwtSigner"], limit: 10.25 * KIB, ...OPERATION },
-  { names: ["createSocketBinder"], limit: 16 * KIB, ...SOCKETS },
+  { names: ["handleGetWsBindingToken", "createJwtSigner"], limit: 10.75 * KIB, ...OPERATION },
+  { names: ["createSocketBinder"], limit: 16.25 * KIB, ...SOCKETS },
   { names: ["createNotifier"], limit: 2.5 * KIB, ...SOCKETS },
 ];
 

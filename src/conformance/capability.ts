@@ -40,7 +40,7 @@ const WEBSOCKET = "http://hl7.org/fhir/StructureDefinition/capabilitystatement-w
  *
  * @example
  * ```ts
- * import { subscriptionCapability } from "@fhir-ws/binding";
+ * import { subscriptionCapability } from "@fhir-ws/binding/conformance";
  *
  * const { extension, resource } = subscriptionCapability({ fhirVersion: "R4", websocketUrl: "wss://example.org/ws" });
  * const rest = [{

@@ -50,7 +50,7 @@ export interface SubscriptionOperationDefinition extends FhirResource {
  *
  * @example
  * ```ts
- * import { operationDefinition } from "@fhir-ws/binding";
+ * import { operationDefinition } from "@fhir-ws/binding/conformance";
  *
  * const endpoint = { base: "https://example.org/fhir/R5", fhirVersion: "R5" as const };
  * const { url, affectsState } = operationDefinition(endpoint, "get-ws-binding-token");

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { operationDefinition, subscriptionCapability, type SubscriptionOperation } from "@fhir-ws/binding";
+import { operationDefinition, subscriptionCapability, type SubscriptionOperation } from "@fhir-ws/binding/conformance";
 import { assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { baseOf, FHIR_VERSIONS, WEBSOCKET_URL } from "../operation/fake_host.ts";
 

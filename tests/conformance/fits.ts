@@ -1,6 +1,7 @@
 // What describes a base fits the types of `@types/fhir`. Checked, never run.
 
-import { checkSubscription, type SubscriptionCapability } from "@fhir-ws/binding";
+import { checkSubscription } from "@fhir-ws/binding";
+import type { SubscriptionCapability } from "@fhir-ws/binding/conformance";
 import type * as r4 from "fhir-r4";
 import type * as r4b from "fhir-r4b";
 import type * as r5 from "fhir-r5";

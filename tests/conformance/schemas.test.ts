@@ -8,8 +8,8 @@ import {
   type FhirVersion,
   handleSubscriptionEvents,
   handleSubscriptionStatus,
-  type SubscriptionOperation,
 } from "@fhir-ws/binding";
+import type { SubscriptionOperation } from "@fhir-ws/binding/conformance";
 import { createMemoryEventLog } from "@fhir-ws/binding/storage/memory";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { bindingToken, type Call, type Running, subscribe, withDemo } from "../demo/running.ts";

@@ -44,7 +44,9 @@ describe("sizeProblems", () => {
 
   const needed: readonly (readonly [entry: string, module: string])[] = [
     [".", "esm/src/socket/binder.js"],
+    [".", "esm/src/conformance/check.js"],
     ["./client", "esm/src/client/link.js"],
+    ["./conformance", "esm/src/fhir/version.js"],
     ["./storage/sqlite", "esm/adapters/storage/sqlite_schema.js"],
     ["./storage/memory", "esm/src/errors.js"],
     ["./bus/redis", "esm/adapters/storage/redis_client.js"],
@@ -59,6 +61,8 @@ describe("sizeProblems", () => {
     [".", "esm/adapters/storage/memory.js"],
     ["./client", "esm/src/socket/binder.js"],
     ["./client", "esm/mod.js"],
+    [".", "esm/src/conformance/definition.js"],
+    ["./conformance", "esm/src/fhir/subscription.js"],
     ["./storage/memory", "esm/src/token/jwt.js"],
     ["./storage/sqlite", "esm/adapters/storage/kv_log.js"],
     ["./bus/redis", "esm/adapters/storage/redis.js"],
