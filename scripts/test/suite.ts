@@ -13,7 +13,7 @@ export interface SuiteResult {
 }
 
 /** Milliseconds for all files together. */
-const PATIENCE = 600_000;
+const PATIENCE = 1_200_000;
 /** Milliseconds for one test, where the runtime can limit it. */
 const TEST_PATIENCE = 60_000;
 
