@@ -4,7 +4,7 @@ import { BindingError } from "../errors.ts";
 import { callerSubject } from "../event/key.ts";
 import { askRate, clock } from "../host.ts";
 import type { VerifiedBinding } from "../token/verify.ts";
-import type { Caller, FhirSubscription } from "../types.ts";
+import type { BindingGrant, Caller, FhirSubscription } from "../types.ts";
 import { isChanged, isDoubtful, keysOf } from "./attempt.ts";
 import { readHeads } from "./heads.ts";
 import type { Session } from "./session.ts";
@@ -36,15 +36,16 @@ export async function accept(
     attempt.seen.clear();
     const checked = moment(state);
     const verified = await verify();
-    const { grant } = verified;
-    const found = foundOf(verified);
+    // A copy: what a signer gives may be slices of a longer text, which they would keep alive for as long as it is bound.
+    const grant: BindingGrant = JSON.parse(JSON.stringify(verified.grant));
+    const found = foundOf({ ...verified, grant });
     checkCaller(session, grant.caller);
     if (n === 0) await askRate(state.settings, grant.caller, "bind");
     checkLimits(state, session, attempt, grant.caller, found.map(([id]) => id));
     // A log that is down refuses here, before a single-use token is used up.
     if (state.settings.tokens.redeem) await checkLog(state, keysOf(grant));
     if (grant.expiresAt * 1000 <= clock(state.settings)) throw new BindingError("token-expired");
-    if (!isChanged(attempt, grant) && !isDoubtful(attempt, grant)) return { ...verified, found, checked };
+    if (!isChanged(attempt, grant) && !isDoubtful(attempt, grant)) return { ...verified, grant, found, checked };
   }
   throw new BindingError("unavailable");
 }
