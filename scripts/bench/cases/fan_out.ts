@@ -1,9 +1,5 @@
 // From notify() to the last send: events of 1 KiB to thousands of sockets, whose other ends are in a second process.
 
-import { spawn } from "node:child_process";
-import process from "node:process";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import {
   type BindingSocket,
   createJwtSigner,
@@ -21,6 +17,7 @@ import { createMemoryBus, createMemoryEventLog } from "@fhir-ws/binding/storage/
 import type { BenchCase, BenchSetup } from "../bench_case.ts";
 import { ALICE, BASE, makeSecret, SUBSCRIPTION } from "../samples.ts";
 import { serve } from "../sockets/serve.ts";
+import { startClients } from "../sockets/start_clients.ts";
 
 export const cases: readonly BenchCase[] = [
   fanOut("fan-out-one", "one event to 2,000 sockets of one Subscription", 1, 2000, 0.7),
@@ -139,24 +136,14 @@ interface Clients {
 }
 
 function openClients(): Clients {
-  const script = fileURLToPath(new URL("../sockets/clients.ts", import.meta.url));
-  const args = process.versions.deno ? ["run", "-A", script] : [script];
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-
-  async function order(what: object): Promise<number> {
-    child.stdin.write(`${JSON.stringify(what)}\n`);
-    const { value, done } = await answers.next();
-    if (done) throw new Error("Cannot measure: the clients have gone");
-    return Number(value);
-  }
+  const { ask, stop } = startClients();
 
   async function count(): Promise<number> {
-    return await order({ count: 0, frames: [] });
+    return await ask({ count: 0, frames: [] });
   }
 
   return {
-    open: async (url, count, frames) => void await order({ url, count, frames }),
+    open: async (url, count, frames) => void await ask({ url, count, frames }),
     async received(expected) {
       let received = await count();
       // The other process may be far behind: it is waited for as long as it moves.
@@ -167,6 +154,6 @@ function openClients(): Clients {
       }
       return received;
     },
-    stop: () => child.stdin.end(),
+    stop,
   };
 }
